@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The write-ahead log: appended at its tail, synced in groups, moved on at its
+ * head.  An LSN is the log's ever-growing byte position; the byte stands at
+ * lsn % size of the record area.  See Documentation/log-format.md.
+ */
+#ifndef RVM_LIB_LOG_H
+#define RVM_LIB_LOG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct log;
+
+/**
+ * struct log_range - new values of some bytes of a segment
+ * @segment: the segment's number in the dictionary
+ * @offset: first byte in the segment
+ * @length: bytes
+ * @data: the new values
+ */
+struct log_range {
+	uint32_t segment;
+	uint64_t offset;
+	uint64_t length;
+	const void *data;
+};
+
+/**
+ * struct log_state - where a log stands, taken at one moment
+ * @uuid: identity
+ * @generation: raised by each recovery
+ * @size: bytes of the record area
+ * @head: LSN of the oldest record
+ * @tail: LSN that the next record gets
+ * @durable: all records that end at or below it are durable
+ * @error: 0, or the negative errno that poisoned the log
+ * @bytes_written: bytes that were written to the log since it was opened
+ * @flushes: syncs of the log since it was opened
+ */
+struct log_state {
+	unsigned char uuid[16];
+	uint32_t generation;
+	uint64_t size;
+	uint64_t head;
+	uint64_t tail;
+	uint64_t durable;
+	int error;
+	uint64_t bytes_written;
+	uint64_t flushes;
+};
+
+/**
+ * log_create() - make a new log and write all of it once
+ * @path: a file that does not exist, or a block device
+ * @size: bytes of record space; 0 on a device: all of it
+ * @mode: permissions of a new file
+ * @force: a device or file that holds a log already is overwritten
+ * @progress: called with bytes done and bytes in all, or NULL
+ * @arg: for @progress
+ *
+ * Return: 0, or -EEXIST, -EACCES, -EINVAL (size), -ENOSPC, -EIO, -ENOMEM,
+ * -ENAMETOOLONG with a text.
+ */
+int log_create(const char *path, uint64_t size, mode_t mode, bool force,
+	       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg);
+
+/**
+ * log_open() - open and lock a log, read its status and dictionary
+ * @path: file or block device
+ * @buffer: bytes of memory for records on their way to the disk
+ * @readonly: for looking only: takes no lock, refuses to write
+ * @out: the log; nothing is recovered yet, and log_append() is refused until
+ *	log_start()
+ *
+ * Return: 0, or -ENOENT, -EACCES, -EBUSY (another has it open), -EINVAL (not
+ * a log), -EPROTO (a version or feature that this library does not know),
+ * -EUCLEAN (damaged), -EIO, -ENOMEM, with a text.
+ */
+int log_open(const char *path, uint64_t buffer, bool readonly, struct log **out);
+
+/**
+ * log_start() - begin a new generation whose records start at @tail
+ * @log: a log that was recovered
+ * @head: LSN of the oldest record that is still needed, == @tail after recovery
+ * @tail: LSN after the last valid record
+ *
+ * Return: 0 or -EIO with a text.
+ */
+int log_start(struct log *log, uint64_t head, uint64_t tail);
+
+/**
+ * log_close() - flush nothing, write a status that tells the tail, unlock
+ *
+ * Return: 0, or -EIO with a text; the log is gone all the same.
+ */
+int log_close(struct log *log);
+
+/**
+ * log_append() - put the record of a committed transaction at the tail
+ * @log: a started log
+ * @tid: number of the transaction, for people who read the log
+ * @ranges: new values; copied before the call returns
+ * @count: how many; 0 makes no record and returns the current tail
+ * @lsn: LSN after the record: it is durable once log_durable() >= *@lsn
+ *
+ * Thread-safe; records are ordered as the calls get their LSNs.
+ *
+ * Return: 0; -EFBIG the log could never hold it, nothing was done; -ENOSPC the
+ * log is full now: truncate and try again, nothing was done; the poison.
+ */
+int log_append(struct log *log, uint64_t tid, const struct log_range *ranges,
+	       unsigned int count, uint64_t *lsn);
+
+/**
+ * log_flush() - wait until everything below @lsn is durable
+ *
+ * Group commit: whoever finds no write under way leads, the others wait.
+ *
+ * Return: 0, or the poison (-EIO) with a text.
+ */
+int log_flush(struct log *log, uint64_t lsn);
+
+/** log_durable() - the durable LSN; lock-free */
+uint64_t log_durable(struct log *log);
+
+/**
+ * log_watch() - have a function called after each rise of the durable LSN
+ * @log: the log
+ * @fn: called with the new value, in LSN order, without the log's lock, or NULL
+ * @arg: its first argument
+ */
+void log_watch(struct log *log, void (*fn)(void *arg, uint64_t durable), void *arg);
+
+/** log_state() - a consistent copy of where the log stands */
+void log_state(struct log *log, struct log_state *state);
+
+/** log_path() - the path it was opened by */
+const char *log_path(struct log *log);
+
+/** log_error() - 0, or the negative errno that poisoned the log, with its text */
+int log_error(struct log *log);
+
+/**
+ * log_used() - how full the record area is
+ *
+ * Return: bytes between head and tail; log_state() tells the size.
+ */
+uint64_t log_used(struct log *log);
+
+/**
+ * log_set_head() - free the space below @head, durably
+ * @head: LSN at or below the durable LSN where a record starts
+ *
+ * The caller has made durable, in the segments, all that it frees.
+ *
+ * Return: 0, or the poison with a text.
+ */
+int log_set_head(struct log *log, uint64_t head);
+
+/**
+ * struct log_segment - an entry of the segment dictionary
+ * @id: number, from 1
+ * @uuid: its identity in this log
+ * @length: bytes
+ * @path: canonical path
+ */
+struct log_segment {
+	uint32_t id;
+	unsigned char uuid[16];
+	uint64_t length;
+	const char *path;
+};
+
+/**
+ * log_name_segment() - the dictionary number of a segment, durably
+ * @path: canonical path; a new one is entered
+ * @length: bytes; a changed one is noted
+ * @id: its number
+ *
+ * Return: 0; -ENOSPC the dictionary is full; -ENAMETOOLONG; the poison.
+ */
+int log_name_segment(struct log *log, const char *path, uint64_t length, uint32_t *id);
+
+/**
+ * log_segment() - look an entry of the dictionary up
+ * @id: number
+ * @entry: filled in; the path lives as long as the log
+ *
+ * Return: 0 or -ENOENT.
+ */
+int log_segment(struct log *log, uint32_t id, struct log_segment *entry);
+
+#endif

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A tracker maps a region into memory and finds out which pages were written.
+ *
+ * There are four: "kmod" (the kernel module), "uffd" (userfaultfd in its
+ * asynchronous mode), "sigsegv" (mprotect and a signal handler) and "none"
+ * (explicit transactions only).  All but kmod map the segment MAP_PRIVATE, so
+ * that the kernel never writes it back, and keep a second private mapping, the
+ * twin, in the committed state; kmod has the pre-images in its arena.
+ */
+#ifndef RVM_LIB_TRACK_H
+#define RVM_LIB_TRACK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define TRACK_PAGE_SHIFT	12
+#define TRACK_PAGE_SIZE		(1UL << TRACK_PAGE_SHIFT)
+
+/**
+ * struct track_map - what a tracker is to map
+ * @fd: the segment, open for reading and writing
+ * @offset: first byte in the segment, page-aligned
+ * @length: bytes, page-aligned
+ * @addr: where, page-aligned; NULL: anywhere.  Nothing there is replaced.
+ * @strict: a store outside a transaction raises SIGBUS
+ */
+struct track_map {
+	int fd;
+	uint64_t offset;
+	uint64_t length;
+	void *addr;
+	bool strict;
+};
+
+/**
+ * struct track_page - a page that a tracked transaction may have changed
+ * @page: its index in the region
+ * @live: the page as the program sees it
+ * @committed: the page in its committed state
+ */
+struct track_page {
+	uint64_t page;
+	char *live;
+	char *committed;
+};
+
+struct tracker;
+
+/**
+ * struct track_stats - counts since the map
+ * @first_writes: pages that were found written
+ * @strays: of these, pages written outside any transaction, where known
+ * @written_back: pages written to the segment by writeback
+ */
+struct track_stats {
+	uint64_t first_writes;
+	uint64_t strays;
+	uint64_t written_back;
+};
+
+/**
+ * struct track_ops - what a tracker can do
+ * @name: "kmod", "uffd", "sigsegv", "none"
+ * @flag: its RVM_TRACK_* flag
+ * @tracks: it can track; false for "none" only
+ * @twin: it has a twin: the caller copies committed bytes into it
+ * @strict: it can refuse stores outside transactions
+ * @probe: 0 if it works here and now, else a negative errno with a text
+ * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
+ *	-EBUSY (kmod) another process has that part; others; with a text.
+ * @close: unmap it and forget all that was not written back
+ * @enter: the calling thread begins explicit transaction (strict regions only)
+ * @leave: the calling thread ends it
+ * @begin: the calling thread begins tracked transaction @tid (1 to 2^30-1, never
+ *	a multiple of 256); the caller lets only one run at a time
+ * @collect: call @fn for each page that may differ from its committed
+ *	state; a page stays collected until end, so it may be called again.
+ *	Stops at the first non-zero return of @fn and returns it.
+ * @end: the tracked transaction ends, its record ends at @lsn (0: abort).  All of
+ *	the caller's stores are made, live is what shall be.  Writes from
+ *	now on are seen again.
+ * @restore: as @end, but first make every collected page what its committed state
+ *	is; NULL where the caller has to copy by itself
+ * @committed: where the committed state of @page may be written to, or NULL if
+ *	it needs not be; call with the region locked against end and restore
+ * @hold: pages [@first, @last] may not reach the segment from now on; nests
+ * @release: undo one hold; the pages' newest record ends at @lsn (0: none)
+ * @durable: the log is durable up to @lsn
+ * @writeback: write those of the @n @pages that may be, sync the segment; the
+ *	ones that were dirty and could not be come back in @busy (room for @n),
+ *	counted in *@n_busy.  NULL: the caller writes the segment from the log.
+ * @stats: counts since the map
+ *
+ * All but open and close are thread-safe.  Unset ops are no-ops.
+ */
+struct track_ops {
+	const char *name;
+	unsigned long flag;
+	bool tracks;
+	bool twin;
+	bool strict;
+	int (*probe)(void);
+	int (*open)(const struct track_map *map, struct tracker **out);
+	void (*close)(struct tracker *tracker);
+	int (*enter)(struct tracker *tracker);
+	void (*leave)(struct tracker *tracker);
+	int (*begin)(struct tracker *tracker, uint32_t tid);
+	int (*collect)(struct tracker *tracker, uint32_t tid,
+		       int (*fn)(void *arg, const struct track_page *page), void *arg);
+	int (*end)(struct tracker *tracker, uint32_t tid, uint64_t lsn);
+	int (*restore)(struct tracker *tracker, uint32_t tid);
+	char *(*committed)(struct tracker *tracker, uint64_t page);
+	void (*hold)(struct tracker *tracker, uint64_t first, uint64_t last);
+	void (*release)(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn);
+	void (*durable)(struct tracker *tracker, uint64_t lsn);
+	int (*writeback)(struct tracker *tracker, const uint64_t *pages, size_t n,
+			 uint64_t *busy, size_t *n_busy);
+	void (*stats)(struct tracker *tracker, struct track_stats *stats);
+};
+
+/**
+ * struct tracker - one mapped region; the head of each tracker's own struct
+ * @ops: what it can do
+ * @base: where it is mapped
+ * @length: bytes
+ */
+struct tracker {
+	const struct track_ops *ops;
+	char *base;
+	uint64_t length;
+};
+
+extern const struct track_ops track_kmod;
+extern const struct track_ops track_uffd;
+extern const struct track_ops track_sigsegv;
+extern const struct track_ops track_none;
+
+/**
+ * track_open() - map a region with the tracker asked for, or the best one
+ * @map: what to map
+ * @flag: RVM_TRACK_*, or 0 for the first that works of kmod, uffd, sigsegv
+ * @why: filled with the reason for the choice, one line: what was preferred
+ *	and why it does not work here
+ * @size: room in @why
+ * @out: the tracker
+ *
+ * Return: 0; -EOPNOTSUPP the tracker asked for does not work here, or cannot
+ * do strict; or what the tracker's open returns; with a text.
+ */
+int track_open(const struct track_map *map, unsigned long flag, char *why, size_t size,
+	       struct tracker **out);
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A set of bytes, kept as ranges that neither overlap nor touch, in a red-black tree.
+ * Every operation costs O(log n) for each range that it meets.  Nodes that are no longer
+ * needed are kept for reuse, so a set that is cleared and filled again allocates nothing.
+ */
+#ifndef RVM_LIB_RANGE_H
+#define RVM_LIB_RANGE_H
+
+#include <bsd/sys/tree.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct range - bytes [@start, @end)
+ * @node: in its set, ordered by @start
+ * @next_free: in the set's list of unused nodes
+ * @start: the first byte
+ * @end: the byte after the last one
+ */
+struct range {
+	union {
+		RB_ENTRY(range) node;
+		struct range *next_free;
+	};
+	uint64_t start;
+	uint64_t end;
+};
+
+RB_HEAD(range_tree, range);
+
+/**
+ * struct rangeset - a set of bytes
+ * @tree: its ranges
+ * @unused: nodes for reuse
+ * @count: ranges in the set
+ * @bytes: bytes in the set
+ */
+struct rangeset {
+	struct range_tree tree;
+	struct range *unused;
+	size_t count;
+	uint64_t bytes;
+};
+
+/**
+ * typedef range_fn - called for pieces of bytes, in rising order
+ * @arg: the caller's
+ * @start: the first byte of the piece
+ * @end: the byte after its last
+ *
+ * It must not change the set.  Return: 0 to go on; anything else ends the walk and is what
+ * the walking function returns.
+ */
+typedef int range_fn(void *arg, uint64_t start, uint64_t end);
+
+/** rangeset_init() - make an empty set; it needs no memory */
+void rangeset_init(struct rangeset *set);
+
+/** rangeset_clear() - empty a set and keep its memory for reuse */
+void rangeset_clear(struct rangeset *set);
+
+/** rangeset_free() - empty a set and free its memory; the set may be used again */
+void rangeset_free(struct rangeset *set);
+
+/**
+ * rangeset_add() - add [@start, @end)
+ * @set: the set
+ * @start: the first byte
+ * @end: the byte after the last; an empty range adds nothing
+ * @gap: NULL, or called for each piece that was not in the set yet, before the set changes
+ * @arg: for @gap
+ *
+ * Return: 0; -EINVAL @end < @start; -ENOMEM; or what @gap returned.  If it is not 0 the set
+ * is as it was.
+ */
+int rangeset_add(struct rangeset *set, uint64_t start, uint64_t end, range_fn *gap, void *arg);
+
+/**
+ * rangeset_remove() - take [@start, @end) out of the set
+ *
+ * Return: 0; -EINVAL @end < @start; -ENOMEM, and the set is as it was.
+ */
+int rangeset_remove(struct rangeset *set, uint64_t start, uint64_t end);
+
+/**
+ * rangeset_gaps() - walk the pieces of [@start, @end) that are not in the set
+ *
+ * Return: 0 or what @fn returned.
+ */
+int rangeset_gaps(const struct rangeset *set, uint64_t start, uint64_t end, range_fn *fn,
+		  void *arg);
+
+/**
+ * rangeset_for_each() - walk all ranges of the set in order
+ *
+ * Return: 0 or what @fn returned.
+ */
+int rangeset_for_each(const struct rangeset *set, range_fn *fn, void *arg);
+
+/** rangeset_overlaps() - is any byte of [@start, @end) in the set? */
+bool rangeset_overlaps(const struct rangeset *set, uint64_t start, uint64_t end);
+
+/** rangeset_covers() - is every byte of [@start, @end) in the set? */
+bool rangeset_covers(const struct rangeset *set, uint64_t start, uint64_t end);
+
+/** rangeset_first() - the lowest range, NULL if the set is empty */
+const struct range *rangeset_first(const struct rangeset *set);
+
+/** rangeset_next() - the range after @range, NULL if it is the highest */
+const struct range *rangeset_next(const struct range *range);
+
+#endif

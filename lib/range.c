@@ -10,7 +10,8 @@ static int compare(const struct range *a, const struct range *b)
 	return (a->start > b->start) - (a->start < b->start);
 }
 
-RB_GENERATE_INTERNAL(range_tree, range, node, compare, static inline)
+RB_PROTOTYPE(range_tree, range, node, compare)
+RB_GENERATE(range_tree, range, node, compare)
 
 /* The tree's functions take it without const and do not change it when they only look. */
 static struct range_tree *tree_of(const struct rangeset *set)

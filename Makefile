@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Build, check and install RVM; `make help` tells what there is.
+
+VERSION := 1.0.0
+SOVERSION := 1
+
+CC = gcc
+BUILD ?= build
+KDIR ?= /lib/modules/$(shell uname -r)/build
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+
+CFLAGS ?= -O2 -g
+SANITIZE ?=
+ALL_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -D_GNU_SOURCE -Iinclude $(CFLAGS) $(SANITIZE)
+LIB_LIBS := -lmnl -lisal -luuid -lpthread
+TOOL_LIBS := -ljansson
+
+LIB_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/*.c))
+TOOL_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/*.c))
+LIB_MAP := $(wildcard lib/librvm.map)
+STATIC := $(BUILD)/lib/librvm.a
+SHARED := $(BUILD)/lib/librvm.so.$(SOVERSION)
+MAN_PAGES := $(wildcard Documentation/man/*.[1-8])
+
+all: lib tools
+lib: $(STATIC) $(BUILD)/lib/librvm.so
+tools: $(BUILD)/bin/rvm
+
+$(BUILD)/obj/lib/%.o: lib/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/tools/%.o: tools/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Ilib -MMD -MP -c -o $@ $<
+
+$(STATIC): $(LIB_OBJS)
+	@mkdir -p $(@D)
+	rm -f $@ && ar rcs $@ $^
+
+$(SHARED): $(LIB_OBJS) $(LIB_MAP)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -Wl,-soname,$(@F) -Wl,-z,defs \
+		$(addprefix -Wl$(comma)--version-script=,$(LIB_MAP)) -o $@ $(LIB_OBJS) $(LIB_LIBS)
+
+$(BUILD)/lib/librvm.so: $(SHARED)
+	ln -sf $(<F) $@
+
+$(BUILD)/bin/rvm: $(TOOL_OBJS) $(STATIC)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS) $(TOOL_LIBS)
+
+comma := ,
+-include $(LIB_OBJS:.o=.d) $(TOOL_OBJS:.o=.d)
+
+kmod:
+	$(MAKE) -C kmod KDIR=$(KDIR)
+
+selftests: lib tools
+	$(MAKE) -C selftests BUILD=$(abspath $(BUILD)) CC='$(CC)' SANITIZE='$(SANITIZE)'
+
+check: setup
+	selftests/checks/check
+
+demo: setup
+	selftests/examples/demo
+
+bench: setup
+	selftests/bench/run
+
+style: setup
+	selftests/checks/check style
+
+asan: setup
+	selftests/checks/check asan
+
+vm-shell: setup
+	selftests/vm/run --shell $(addprefix -k ,$(KERNEL))
+
+# Installs the packages that are missing, or says which they are and stops.
+setup:
+	@selftests/setup/install
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig \
+		$(DESTDIR)$(INCLUDEDIR)/rvm $(DESTDIR)$(INCLUDEDIR)/linux
+	install -m 755 $(BUILD)/bin/rvm $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
+	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
+	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/librvm.so
+	install -m 644 include/rvm/*.h $(DESTDIR)$(INCLUDEDIR)/rvm/
+	install -m 644 include/linux/rvm_track.h $(DESTDIR)$(INCLUDEDIR)/linux/
+	sed 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+		lib/rvm.pc.in > $(DESTDIR)$(LIBDIR)/pkgconfig/rvm.pc
+	$(foreach page,$(MAN_PAGES),install -D -m 644 $(page) \
+		$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))$(newline))
+
+define newline
+
+
+endef
+
+# What was fetched stays.
+clean:
+	test ! -d $(BUILD) || find $(BUILD) -mindepth 1 -maxdepth 1 \
+		! -name vm ! -name apt ! -name kselftest -exec rm -rf {} +
+
+distclean:
+	rm -rf $(BUILD)
+
+help:
+	@sed -n 's/^#help //p' $(firstword $(MAKEFILE_LIST))
+
+#help make               the library and the tool rvm, into build/
+#help make kmod          rvm_track.ko for KDIR=, by default the running kernel
+#help make install       PREFIX=/usr/local DESTDIR=; the module: make -C kmod install
+#help make demo          the demonstration, in a VM and without (as root: installs what is missing)
+#help make check         every test there is, about half an hour (as root: installs what is missing)
+#help make bench         the benchmark, natively and in the VM
+#help make style         only the checks of the source text
+#help make asan          only the library's tests under AddressSanitizer and UBSan
+#help make selftests     build the kselftest suites; selftests/run SUITE runs them
+#help make vm-shell      a shell in the VM with the module loaded, KERNEL=6.1 or 6.12
+#help make clean         removes what was built
+#help make distclean     removes build/, also the kernels that were fetched into it
+#help
+#help CC=clang CFLAGS=... BUILD=directory change how and where things are built.
+#help One stage of the checks alone: selftests/checks/check --help
+
+.PHONY: all lib tools kmod selftests check demo bench style asan vm-shell setup install clean \
+	distclean help

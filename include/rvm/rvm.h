@@ -9,9 +9,11 @@
  *
  * Every function that returns rvm_return_t returns RVM_SUCCESS or the code of
  * what went wrong, and rvm_error() then says what, where and what to do.  All
- * functions may be called from any thread at any time, with two exceptions:
- * one transaction must not be used by two threads at once, and a region must
- * not be unmapped while a thread still uses it.
+ * functions may be called from any thread at any time, with three exceptions:
+ * one transaction must not be used by two threads at once, and a tracked one
+ * only by the thread that began it; a region must not be unmapped while a
+ * thread still uses it; and nothing else may run beside rvm_initialize() and
+ * rvm_terminate().
  *
  * CAVEATS
  *  - The library orders nothing between transactions that touch the same
@@ -92,6 +94,7 @@ typedef struct {
 #define RVM_ELOG_DAMAGED	230	/* the log is damaged; nothing was replayed */
 #define RVM_EPERM		231	/* no permission for the file or device */
 #define RVM_ENO_SPACE		232	/* the disk is full */
+#define RVM_ECONFLICT		233	/* this thread tracks that region already */
 
 /* Modes of begin_transaction (restore, no_restore) and end_transaction. */
 typedef enum {
@@ -319,8 +322,8 @@ const char *rvm_error(void);
  * tracked there: another thread's begin waits.
  *
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_ETID tid is NULL or in use;
- * RVM_ENOT_MAPPED; RVM_ETRACKER the region has no tracker; RVM_ENO_MEMORY;
- * RVM_EIO.
+ * RVM_ENOT_MAPPED; RVM_ETRACKER the region has no tracker; RVM_ECONFLICT this
+ * thread tracks the region already; RVM_ENO_MEMORY; RVM_EIO.
  */
 rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Regions: mapped parts of segments, found by address.
+ *
+ * Lock order: region.lock (by address, if several), then part.lock (tx.h) or the
+ * truncator's lock, then regions.lock for reading, then region.dirty_lock.
+ * Whoever holds regions.lock for writing waits for no other lock.
+ */
+#ifndef RVM_LIB_REGION_H
+#define RVM_LIB_REGION_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "range.h"
+
+struct log;
+struct segment;
+struct tracker;
+struct tx;
+struct tx_part;
+
+/**
+ * struct region - a mapped, page-aligned part of a segment
+ * @next: in struct regions, by address
+ * @segment: what it is a part of
+ * @offset: first byte in the segment
+ * @length: bytes
+ * @base: where it is mapped
+ * @tracker: how it is mapped
+ * @why: why by this tracker
+ * @strict: stores outside transactions are refused
+ * @lock: guards parts, tracked, and the committed state against changes
+ * @idle: signalled when tracked becomes NULL
+ * @tracked: the transaction that is tracked here, or NULL
+ * @parts: explicit transactions that declared ranges here
+ * @dirty_lock: guards dirty
+ * @dirty: pages that were committed since they were last written back; only
+ *	kept where the tracker writes back
+ * @busy: pages that the running truncation holds, because they could not be
+ *	written back; guarded by the truncator's lock
+ */
+struct region {
+	struct region *next;
+	struct segment *segment;
+	uint64_t offset;
+	uint64_t length;
+	char *base;
+	struct tracker *tracker;
+	char why[256];
+	bool strict;
+	pthread_mutex_t lock;
+	pthread_cond_t idle;
+	struct tx *tracked;
+	struct tx_part *parts;
+	pthread_mutex_t dirty_lock;
+	struct rangeset dirty;
+	struct rangeset busy;
+};
+
+/**
+ * struct regions - all regions and the segments they are parts of
+ * @lock: guards the lists
+ * @first: regions by address
+ * @segments: open segments; they stay open until the end
+ */
+struct regions {
+	pthread_rwlock_t lock;
+	struct region *first;
+	struct segment *segments;
+};
+
+/**
+ * struct region_spec - what to map
+ * @path: the segment
+ * @offset: first byte, page-aligned
+ * @length: bytes, 0 for the rest of the segment; rounded up to pages
+ * @addr: where, or NULL
+ * @tracker: RVM_TRACK_* or 0 for the best
+ * @strict: see struct region
+ * @create_length: make a missing segment so long, or 0
+ */
+struct region_spec {
+	const char *path;
+	uint64_t offset;
+	uint64_t length;
+	void *addr;
+	unsigned long tracker;
+	bool strict;
+	uint64_t create_length;
+};
+
+/** regions_init() - an empty table */
+void regions_init(struct regions *regions);
+
+/** regions_free() - unmap all regions and close all segments */
+void regions_free(struct regions *regions);
+
+/**
+ * regions_durable() - tell all trackers how far the log is durable
+ * @arg: struct regions, so that log_watch() can call it
+ * @lsn: the durable LSN
+ */
+void regions_durable(void *arg, uint64_t lsn);
+
+/**
+ * regions_segment() - find or open a segment and enter it into the log
+ * @regions: the table
+ * @log: names the segment in its dictionary
+ * @path: file or device
+ * @create_length: see struct region_spec
+ * @out: the segment, owned by the table
+ *
+ * Return: 0, or what segment_open() and log_name_segment() return.
+ */
+int regions_segment(struct regions *regions, struct log *log, const char *path,
+		    uint64_t create_length, struct segment **out);
+
+/**
+ * region_map() - map a region
+ * @regions: the table
+ * @log: the log that its changes go to
+ * @segment: from regions_segment()
+ * @spec: what to map
+ * @out: the region, owned by the table
+ *
+ * The segment must be in its newest committed state.
+ *
+ * Return: 0; -EOVERFLOW the offset is unaligned or beyond the segment; -EADDRINUSE that part is
+ * mapped already; -EEXIST the addresses are in use; -EOPNOTSUPP no such
+ * tracker; -EINVAL the address is unaligned; -ENOMEM; others, with a text.
+ */
+int region_map(struct regions *regions, struct log *log, struct segment *segment,
+	       const struct region_spec *spec, struct region **out);
+
+/**
+ * region_unmap() - unmap a region
+ * @regions: the table
+ * @region: one of its regions; freed
+ *
+ * Return: 0, or -EBUSY with a text if a transaction is open on it.
+ */
+int region_unmap(struct regions *regions, struct region *region);
+
+/** region_find() - the region that holds an address, or NULL */
+struct region *region_find(struct regions *regions, const void *addr);
+
+/**
+ * region_note_dirty() - a commit is about to put a record about these pages in the log
+ * @region: the region
+ * @first: first page
+ * @last: last page
+ *
+ * Called before log_append(), while the pages are owned or held.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int region_note_dirty(struct region *region, uint64_t first, uint64_t last);
+
+#endif

@@ -13,7 +13,6 @@
  * @id: its number in the log's dictionary, from 1
  * @length: bytes
  * @device: it is a block device
- * @refs: regions mapped from it
  * @next: in the owner's list
  */
 struct segment {
@@ -22,7 +21,6 @@ struct segment {
 	uint32_t id;
 	uint64_t length;
 	bool device;
-	unsigned int refs;
 	struct segment *next;
 };
 
@@ -30,7 +28,7 @@ struct segment {
  * segment_open() - open a segment
  * @path: a regular file or block device
  * @create_length: if not 0, make a missing file of that many zero bytes
- * @out: the segment, refs 1 and id 0
+ * @out: the segment, id 0
  *
  * Return: 0, or -ENOENT, -EACCES, -ENAMETOOLONG, -EINVAL (no regular file or
  * block device), -ENOSPC, -EIO, -ENOMEM, each with a text.

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Commit and abort. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "commit.h"
+#include "diff.h"
+#include "err.h"
+#include "log.h"
+#include "region.h"
+#include "segment.h"
+#include "track.h"
+#include "truncate.h"
+#include "tx.h"
+
+/* Equal bytes between two runs that cost less than a range of their own. */
+#define JOIN	16
+
+/**
+ * struct walk - a walk over the changed bytes of one region
+ * @tx: the tracked transaction
+ * @region: the region
+ * @page: the page at hand
+ * @part: the next explicit transaction whose declared bytes are left out
+ * @fn: what to do with each run
+ */
+struct walk {
+	struct tx *tx;
+	struct region *region;
+	const struct track_page *page;
+	struct tx_part *part;
+	range_fn *fn;
+};
+
+static int add_range(struct tx *tx, struct region *region, uint64_t start, uint64_t end,
+		     const void *data)
+{
+	struct log_range *ranges;
+	size_t n;
+
+	if (tx->n_ranges == tx->max_ranges) {
+		n = tx->max_ranges ? tx->max_ranges * 2 : 16;
+		ranges = realloc(tx->ranges, n * sizeof(*ranges));
+		if (!ranges)
+			return err_set(ENOMEM, "out of memory for %zu ranges", n);
+		tx->ranges = ranges;
+		tx->max_ranges = n;
+	}
+	tx->ranges[tx->n_ranges++] = (struct log_range) {
+		.segment = region->segment->id,
+		.offset = region->offset + start,
+		.length = end - start,
+		.data = data,
+	};
+	return region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT);
+}
+
+static int add_declared(void *arg, uint64_t start, uint64_t end)
+{
+	struct tx_part *part = arg;
+
+	return add_range(part->tx, part->region, start, end, part->region->base + start);
+}
+
+static int gather_declared(struct tx *tx)
+{
+	int err = 0;
+
+	for (struct tx_part *part = tx->parts; part && !err; part = part->next)
+		err = rangeset_for_each(&part->ranges, add_declared, part);
+	return err;
+}
+
+/*
+ * A changed run is copied while no explicit transaction can declare bytes: what one
+ * stores into bytes declared later never gets into this record.  The copy may move, so
+ * the range keeps its place as an offset until all are gathered.
+ */
+static int add_changed(void *arg, uint64_t start, uint64_t end)
+{
+	struct walk *walk = arg;
+	struct tx *tx = walk->tx;
+	size_t at = tx->n_bytes;
+
+	if (tx_reserve(tx, end - start))
+		return -ENOMEM;
+	memcpy(tx->bytes + at, walk->region->base + start, end - start);
+	tx->n_bytes += end - start;
+	return add_range(tx, walk->region, start, end, (void *)(uintptr_t)at);
+}
+
+static int undo_changed(void *arg, uint64_t start, uint64_t end)
+{
+	struct walk *walk = arg;
+	uint64_t page = walk->page->page << TRACK_PAGE_SHIFT;
+
+	memcpy(walk->page->live + (start - page), walk->page->committed + (start - page),
+	       end - start);
+	return 0;
+}
+
+/* Leave out the bytes that explicit transactions declared, one of them a level. */
+static int cut_out(void *arg, uint64_t start, uint64_t end)
+{
+	struct walk *walk = arg;
+	struct tx_part *part = walk->part;
+	int err;
+
+	if (!part)
+		return walk->fn(walk, start, end);
+	walk->part = part->next_in_region;
+	err = rangeset_gaps(&part->ranges, start, end, cut_out, walk);
+	walk->part = part;
+	return err;
+}
+
+static int walk_page(void *arg, const struct track_page *page)
+{
+	struct walk *walk = arg;
+	uint64_t base = page->page << TRACK_PAGE_SHIFT;
+	size_t start = 0, end;
+	int err = 0;
+
+	walk->page = page;
+	walk->part = walk->region->parts;
+	while (!err && diff_next(page->live, page->committed, TRACK_PAGE_SIZE, JOIN, &start, &end)) {
+		err = cut_out(walk, base + start, base + end);
+		start = end;
+	}
+	return err;
+}
+
+static void lock_parts(struct region *region)
+{
+	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
+		pthread_mutex_lock(&part->lock);
+}
+
+static void unlock_parts(struct region *region)
+{
+	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
+		pthread_mutex_unlock(&part->lock);
+}
+
+/* Call @fn for each run of changed bytes of a region, as offsets in it. */
+static int walk_region(struct tx *tx, struct region *region, range_fn *fn)
+{
+	struct walk walk = { .tx = tx, .region = region, .fn = fn };
+	struct tracker *tracker = region->tracker;
+	int err;
+
+	lock_parts(region);
+	err = tracker->ops->collect(tracker, tx_tid(tx), walk_page, &walk);
+	unlock_parts(region);
+	return err;
+}
+
+static int gather_changed(struct tx *tx)
+{
+	size_t i;
+	int err = 0;
+
+	for (i = 0; i < tx->n_tracked && !err; i++)
+		err = walk_region(tx, tx->tracked[i], add_changed);
+	for (i = 0; i < tx->n_ranges; i++)
+		tx->ranges[i].data = tx->bytes + (uintptr_t)tx->ranges[i].data;
+	return err;
+}
+
+static int append(struct truncator *tr, struct tx *tx, uint64_t *lsn)
+{
+	int err;
+
+	for (;;) {
+		err = log_append(tr->log, tx->id, tx->ranges, tx->n_ranges, lsn);
+		if (err != -ENOSPC)
+			return err;
+		err = truncate_log(tr);
+		if (err)
+			return err_add(err, "no room for the transaction: ");
+	}
+}
+
+/* The twin of a tracked region takes what was logged. */
+static void update_twin(struct region *region, const struct log_range *range)
+{
+	uint64_t at = range->offset - region->offset;
+	char *twin = region->tracker->ops->committed(region->tracker, at >> TRACK_PAGE_SHIFT);
+
+	memcpy(twin + (at & (TRACK_PAGE_SIZE - 1)), range->data, range->length);
+}
+
+static bool inside(const struct region *region, const struct log_range *range)
+{
+	return region->segment->id == range->segment && range->offset >= region->offset &&
+	       range->offset - region->offset < region->length;
+}
+
+static int end_region(struct tx *tx, struct region *region, uint64_t lsn)
+{
+	size_t i;
+
+	if (region->tracker->ops->twin)
+		for (i = 0; i < tx->n_ranges; i++)
+			if (inside(region, &tx->ranges[i]))
+				update_twin(region, &tx->ranges[i]);
+	return region->tracker->ops->end(region->tracker, tx_tid(tx), lsn);
+}
+
+static void lock_regions(struct tx *tx)
+{
+	for (size_t i = 0; i < tx->n_tracked; i++)
+		pthread_mutex_lock(&tx->tracked[i]->lock);
+}
+
+static void unlock_regions(struct tx *tx)
+{
+	for (size_t i = 0; i < tx->n_tracked; i++)
+		pthread_mutex_unlock(&tx->tracked[i]->lock);
+}
+
+static int end_tracked(struct tx *tx, uint64_t lsn)
+{
+	int err = 0, late;
+
+	for (size_t i = 0; i < tx->n_tracked; i++) {
+		late = end_region(tx, tx->tracked[i], lsn);
+		if (!err)
+			err = late;
+	}
+	return err;
+}
+
+static int put_in_log(struct truncator *tr, struct tx *tx, uint64_t *lsn)
+{
+	int err;
+
+	tx->n_ranges = 0;
+	if (tx->n_tracked)
+		tx->n_bytes = 0;
+	err = tx->n_tracked ? gather_changed(tx) : gather_declared(tx);
+	return err ? err : append(tr, tx, lsn);
+}
+
+/* After these errors the transaction is as it was before the call. */
+static bool still_open(struct truncator *tr, int err)
+{
+	return err && !log_error(tr->log);
+}
+
+int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable)
+{
+	uint64_t lsn = 0;
+	int err, end_err = 0;
+
+	lock_regions(tx);
+	err = put_in_log(tr, tx, &lsn);
+	if (!still_open(tr, err))
+		end_err = end_tracked(tx, lsn);
+	unlock_regions(tx);
+	if (still_open(tr, err))
+		return err;
+	tx_finish(txs, tx, lsn);
+	if (!err)
+		err = end_err;
+	if (!err && durable)
+		err = log_flush(tr->log, lsn);
+	truncator_kick(tr);
+	return err;
+}
+
+static int abort_region(struct tx *tx, struct region *region)
+{
+	struct tracker *tracker = region->tracker;
+	int err;
+
+	if (tracker->ops->restore && !region->parts)
+		return tracker->ops->restore(tracker, tx_tid(tx));
+	err = walk_region(tx, region, undo_changed);
+	return err ? err : tracker->ops->end(tracker, tx_tid(tx), 0);
+}
+
+static int abort_tracked(struct tx *tx)
+{
+	int err = 0, late;
+
+	lock_regions(tx);
+	for (size_t i = 0; i < tx->n_tracked; i++) {
+		late = abort_region(tx, tx->tracked[i]);
+		if (!err)
+			err = late;
+	}
+	unlock_regions(tx);
+	return err;
+}
+
+int abort_tx(struct txs *txs, struct tx *tx)
+{
+	int err = 0;
+
+	if (!tx->restore)
+		return err_set(EPERM, "a no_restore transaction keeps no old values to go back to");
+	if (tx->n_tracked)
+		err = abort_tracked(tx);
+	else
+		tx_undo(tx);
+	tx_finish(txs, tx, 0);
+	return err;
+}

@@ -124,7 +124,8 @@ static int walk_page(void *arg, const struct track_page *page)
 
 	walk->page = page;
 	walk->part = walk->region->parts;
-	while (!err && diff_next(page->live, page->committed, TRACK_PAGE_SIZE, JOIN, &start, &end)) {
+	while (!err &&
+	       diff_next(page->live, page->committed, TRACK_PAGE_SIZE, JOIN, &start, &end)) {
 		err = cut_out(walk, base + start, base + end);
 		start = end;
 	}

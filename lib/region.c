@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "err.h"
 #include "log.h"
@@ -58,13 +59,25 @@ void regions_durable(void *arg, uint64_t lsn)
 	pthread_rwlock_unlock(&regions->lock);
 }
 
-static struct segment *find_segment(struct regions *regions, const char *path)
+/* By any name: a hard link is the same segment. */
+static bool same_file(const struct segment *x, const struct segment *y)
+{
+	struct stat a, b;
+
+	if (fstat(x->fd, &a) || fstat(y->fd, &b))
+		return !strcmp(x->path, y->path);
+	if (x->device && y->device)
+		return a.st_rdev == b.st_rdev;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+static struct segment *find_segment(struct regions *regions, const struct segment *like)
 {
 	struct segment *segment;
 
 	pthread_rwlock_rdlock(&regions->lock);
 	for (segment = regions->segments; segment; segment = segment->next)
-		if (!strcmp(segment->path, path))
+		if (same_file(segment, like))
 			break;
 	pthread_rwlock_unlock(&regions->lock);
 	return segment;
@@ -88,7 +101,7 @@ int regions_segment(struct regions *regions, struct log *log, const char *path,
 	err = segment_open(path, create_length, &segment);
 	if (err)
 		return err;
-	known = find_segment(regions, segment->path);
+	known = find_segment(regions, segment);
 	if (known) {
 		segment_close(segment);
 		*out = known;

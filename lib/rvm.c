@@ -17,7 +17,8 @@
 #include "truncate.h"
 #include "tx.h"
 
-#define TRACKERS	(RVM_TRACK_KMOD | RVM_TRACK_UFFD | RVM_TRACK_SIGSEGV | RVM_TRACK_NONE)
+#define TRACKERS	(RVM_TRACK_KMOD | RVM_TRACK_UFFD | RVM_TRACK_SIGSEGV | \
+			 RVM_TRACK_NONE)
 #define OPTION_FLAGS	(RVM_ALL_OPTIMIZATIONS | RVM_MAP_PRIVATE | TRACKERS | RVM_STRICT | \
 			 RVM_CREATE_SEGMENT)
 
@@ -106,7 +107,7 @@ static rvm_return_t enter(void)
 {
 	err_clear();
 	if (!rvm.up)
-		return fail(RVM_EINIT, "the library is not initialized: call rvm_initialize() first");
+		return fail(RVM_EINIT, "the library is not initialized: call rvm_initialize()");
 	return RVM_SUCCESS;
 }
 

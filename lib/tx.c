@@ -11,9 +11,9 @@
 #include "track.h"
 #include "tx.h"
 
-#define KEEP_BYTES	(1UL << 20)	/* memory that an unused transaction may keep */
+#define KEEP_BYTES	(1024 * 1024UL)	/* memory that an unused transaction may keep */
 #define TID_CHAINS	256		/* no tid is a multiple: chain 0 is nobody's */
-#define TID_MAX		((1U << 30) - 1)
+#define TID_MAX		0x3fffffffU
 
 void txs_init(struct txs *txs, struct regions *regions)
 {

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Errors: a negative errno for the caller, one line of text for the person. */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE /* strerrordesc_np() */
+#endif
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -42,6 +46,13 @@ int err_add(int err, const char *fmt, ...)
 const char *err_text(void)
 {
 	return text;
+}
+
+const char *err_name(int err)
+{
+	const char *name = strerrordesc_np(err < 0 ? -err : err);
+
+	return name ? name : "unknown error";
 }
 
 void err_clear(void)

@@ -28,6 +28,14 @@ int err_add(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)))
  */
 const char *err_text(void);
 
+/**
+ * err_name() - what an error number means
+ * @err: an errno, positive or negative
+ *
+ * Return: a text such as "No space left on device"; unlike strerror() for any thread.
+ */
+const char *err_name(int err);
+
 /** err_clear() - forget the text that this thread noted */
 void err_clear(void);
 

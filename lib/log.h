@@ -11,7 +11,10 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct format_status;
 struct log;
+struct logfile;
+struct status_copies;
 
 /**
  * struct log_range - new values of some bytes of a segment
@@ -81,12 +84,16 @@ int log_create(const char *path, uint64_t size, mode_t mode, bool force,
 int log_open(const char *path, uint64_t buffer, bool readonly, struct log **out);
 
 /**
- * log_start() - begin a new generation whose records start at @tail
+ * log_start() - begin a new generation whose records start at @tail, or at the next sector
  * @log: a log that was recovered
- * @head: LSN of the oldest record that is still needed, == @tail after recovery
+ * @head: LSN of the oldest record that is still needed: it must be @tail, since records of
+ *	the generation before become void
  * @tail: LSN after the last valid record
  *
- * Return: 0 or -EIO with a text.
+ * Also repairs a copy of the status or of the dictionary that was found damaged.
+ *
+ * Return: 0, -EINVAL (@head is not @tail, started already), -EROFS (opened for looking only),
+ * or -EIO with a text.
  */
 int log_start(struct log *log, uint64_t head, uint64_t tail);
 
@@ -128,15 +135,19 @@ uint64_t log_durable(struct log *log);
 /**
  * log_watch() - have a function called after each rise of the durable LSN
  * @log: the log
- * @fn: called with the new value, in LSN order, without the log's lock, or NULL
+ * @fn: called with the new value, in LSN order, without the log's lock, before log_durable()
+ *	and log_flush() tell of it; or NULL
  * @arg: its first argument
+ *
+ * When it returns the function of before is not running and will not be called again; so @fn
+ * must not call it.
  */
 void log_watch(struct log *log, void (*fn)(void *arg, uint64_t durable), void *arg);
 
 /** log_state() - a consistent copy of where the log stands */
 void log_state(struct log *log, struct log_state *state);
 
-/** log_path() - the path it was opened by */
+/** log_path() - the path it was opened by; it lives as long as the log */
 const char *log_path(struct log *log);
 
 /** log_error() - 0, or the negative errno that poisoned the log, with its text */
@@ -191,5 +202,17 @@ int log_name_segment(struct log *log, const char *path, uint64_t length, uint32_
  * Return: 0 or -ENOENT.
  */
 int log_segment(struct log *log, uint32_t id, struct log_segment *entry);
+
+/** log_segments() - how many entries the dictionary has; their numbers are 1 to that */
+uint32_t log_segments(struct log *log);
+
+/** log_file() - the log's file, for those who read records from it */
+const struct logfile *log_file(struct log *log);
+
+/** log_status() - a copy of the status as the disk has it */
+void log_status(struct log *log, struct format_status *status);
+
+/** log_copies() - which copies of the status and the dictionary were whole */
+void log_copies(struct log *log, struct status_copies *status, struct status_copies *dict);
 
 #endif

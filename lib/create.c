@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Making a new log. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "format.h"
+#include "log.h"
+#include "logfile.h"
+#include "os.h"
+#include "status.h"
+
+#define CHUNK 0x100000U
+
+/* A device whose first bytes are not zero holds something: all file systems start below. */
+#define PROBE 0x20000U
+
+/* struct creation - a log being made */
+struct creation {
+	struct logfile file;
+	bool new_file;
+	bool force;
+	uint64_t area_size;
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
+
+static uint64_t area_offset(void)
+{
+	return FORMAT_DICT_OFFSET + 2 * FORMAT_DICT_DEFAULT;
+}
+
+static uint64_t total_size(const struct creation *c)
+{
+	return area_offset() + c->area_size;
+}
+
+static bool all_zero(const char *p, size_t length)
+{
+	return !length || (!p[0] && !memcmp(p, p + 1, length - 1));
+}
+
+/* Does an old log or anything else stand there, that must not be lost by mistake? */
+static int probe(const struct creation *c)
+{
+	size_t length = c->file.size < PROBE ? c->file.size : PROBE;
+	struct format_status status;
+	const char *why;
+	char *buf;
+	int err;
+
+	if (!length)
+		return 0;
+	buf = aligned_alloc(LOGFILE_ALIGN, PROBE);
+	if (!buf)
+		return err_set(ENOMEM, "log %s: out of memory", c->file.path);
+	memset(buf, 0, PROBE);
+	err = logfile_read(&c->file, 0, buf, length);
+	if (err)
+		goto free_buf;
+	if (format_status_decode((void *)buf, &status, &why) != -EINVAL ||
+	    format_status_decode((void *)(buf + FORMAT_BLOCK), &status, &why) != -EINVAL) {
+		if (!c->force)
+			err = err_set(EEXIST, "log %s: it holds a log already", c->file.path);
+	} else if (!c->file.device) {
+		err = err_set(EEXIST, "log %s: a file that is no log stands there", c->file.path);
+	} else if (!all_zero(buf, length) && !c->force) {
+		err = err_set(EEXIST, "log %s: the device holds data already", c->file.path);
+	}
+free_buf:
+	free(buf);
+	return err;
+}
+
+static int open_existing(const char *path, struct creation *c)
+{
+	int err, fd;
+
+	/* O_EXCL without O_CREAT: a device that is mounted or otherwise claimed is busy */
+	err = logfile_open(path, false, &c->file);
+	if (err)
+		return err;
+	if (c->file.device) {
+		fd = os.open(path, O_RDWR | O_EXCL, 0);
+		if (fd < 0)
+			err = err_set(-fd, "log %s: cannot open it: %s", path, err_name(fd));
+		else
+			os.close(fd);
+	} else if (!c->force) {
+		err = err_set(EEXIST, "log %s: the file exists already", path);
+	}
+	if (!err)
+		err = probe(c);
+	if (err)
+		logfile_close(&c->file);
+	return err;
+}
+
+static int open_target(const char *path, mode_t mode, struct creation *c)
+{
+	int fd = os.open(path, O_RDWR | O_CREAT | O_EXCL, mode);
+	int err;
+
+	if (fd == -EEXIST)
+		return open_existing(path, c);
+	if (fd == -EPERM || fd == -EROFS)
+		fd = -EACCES;
+	if (fd < 0)
+		return err_set(-fd, "log %s: cannot create it: %s", path, err_name(fd));
+	err = logfile_adopt(path, fd, false, &c->file);
+	if (err)
+		os.unlink(path);
+	c->new_file = true;
+	return err;
+}
+
+static int choose_size(struct creation *c, uint64_t size)
+{
+	const char *path = c->file.path;
+
+	if (size > INT64_MAX - area_offset() - FORMAT_BLOCK)
+		return err_set(EINVAL, "log %s: %" PRIu64 " bytes are too many", path, size);
+	if (!size && c->file.device && c->file.size > area_offset())
+		size = (c->file.size - area_offset()) & ~(uint64_t)(FORMAT_BLOCK - 1);
+	if (!size)
+		return err_set(EINVAL, "log %s: its size must be at least one byte", path);
+	c->area_size = (size + FORMAT_BLOCK - 1) & ~(uint64_t)(FORMAT_BLOCK - 1);
+	if (c->file.device && c->file.size < total_size(c))
+		return err_set(ENOSPC, "log %s: the device has %" PRIu64 " bytes, the log needs %"
+			       PRIu64, path, c->file.size, total_size(c));
+	return 0;
+}
+
+static int write_error(const struct creation *c, int err)
+{
+	return err_set(-err, "log %s: cannot write all of its %" PRIu64 " bytes: %s",
+		       c->file.path, total_size(c), err_name(err));
+}
+
+/*
+ * Writes zeros over all of it, the old status first, so that there is no moment at which an
+ * old log looks whole; then the file's length and blocks are there for good.
+ */
+static int write_zeros(struct creation *c)
+{
+	uint64_t total = total_size(c);
+	uint64_t done = 0;
+	char *zeros = aligned_alloc(LOGFILE_ALIGN, CHUNK);
+	int err = 0;
+
+	if (!zeros)
+		return err_set(ENOMEM, "log %s: out of memory", c->file.path);
+	memset(zeros, 0, CHUNK);
+	while (done < total && !err) {
+		size_t n = total - done < CHUNK ? total - done : CHUNK;
+		struct iovec iov = { .iov_base = zeros, .iov_len = n };
+
+		err = os_write(c->file.fd, &iov, 1, done, false, 1);
+		done += n;
+		if (!err && c->progress)
+			c->progress(c->arg, done, total);
+	}
+	free(zeros);
+	if (!err)
+		err = os.sync(c->file.fd);
+	return err ? write_error(c, err) : 0;
+}
+
+/* Takes the space first: a full disk is known at once and not after writing most of it. */
+static int take_space(struct creation *c)
+{
+	int err;
+
+	if (c->file.device)
+		return 0;
+	err = os.resize(c->file.fd, 0);
+	if (!err) {
+		err = os.allocate(c->file.fd, total_size(c));
+		if (err == -EOPNOTSUPP)
+			err = 0;
+	}
+	return err ? write_error(c, err) : 0;
+}
+
+static int write_status(struct creation *c)
+{
+	struct format_status status = {
+		.sector = c->file.sector,
+		.generation = 1,
+		.dict_size = FORMAT_DICT_DEFAULT,
+		.area_offset = area_offset(),
+		.area_size = c->area_size,
+		.head = c->area_size,
+		.tail_hint = c->area_size,
+		.clean = true,
+	};
+	struct status_copies copies = { .newest = 1 };
+	struct dict dict = { .copies.newest = 1 };
+	int err;
+
+	err = os_uuid(status.uuid);
+	if (err)
+		return err_set(-err, "log %s: no random bytes: %s", c->file.path, err_name(err));
+	err = dict_store(&c->file, &status, &dict);
+	if (!err)
+		err = status_store(&c->file, &status, &copies);
+	return err;
+}
+
+static int fill(struct creation *c, uint64_t size)
+{
+	int err;
+
+	err = choose_size(c, size);
+	if (!err)
+		err = take_space(c);
+	if (!err)
+		err = write_zeros(c);
+	if (!err)
+		err = write_status(c);
+	if (!err && c->new_file) {
+		err = os_sync_parent(c->file.path);
+		if (err)
+			err = err_set(-err, "log %s: cannot sync its directory: %s", c->file.path,
+				      err_name(err));
+	}
+	return err;
+}
+
+int log_create(const char *path, uint64_t size, mode_t mode, bool force,
+	       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
+{
+	struct creation c = { .force = force, .progress = progress, .arg = arg };
+	int err;
+
+	if (strlen(path) >= PATH_MAX)
+		return err_set(ENAMETOOLONG, "log: its path is longer than %d bytes", PATH_MAX - 1);
+	err = open_target(path, mode, &c);
+	if (err)
+		return err;
+	err = fill(&c, size);
+	if (err && c.new_file)
+		os.unlink(path);
+	logfile_close(&c.file);
+	return err;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* A segment: external data in a file or a block device. */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "os.h"
+#include "segment.h"
+
+/* The kernel transfers at most 2 GiB less a page at once. */
+#define TRANSFER_MAX 0x40000000U
+
+static int open_text(const char *path, int err)
+{
+	switch (-err) {
+	case ENOENT:
+		return err_set(ENOENT, "segment %s: there is no such file; create it first", path);
+	case EPERM:
+	case EROFS:
+	case EACCES:
+		return err_set(EACCES, "segment %s: %s", path, err_name(err));
+	case EISDIR:
+		return err_set(EINVAL, "segment %s: it is a directory", path);
+	default:
+		return err_set(-err, "segment %s: cannot open it: %s", path, err_name(err));
+	}
+}
+
+/* Takes the space, so that the disk cannot be full when the segment is written later. */
+static int make_file(const char *path, int fd, uint64_t length)
+{
+	int err;
+
+	if (length > INT64_MAX)
+		return err_set(EINVAL, "segment %s: %" PRIu64 " bytes are too many", path, length);
+	err = os.allocate(fd, length);
+	if (err == -EOPNOTSUPP)
+		err = os.resize(fd, length);
+	if (!err)
+		err = os.sync(fd);
+	if (!err)
+		err = os_sync_parent(path);
+	return err ? err_set(-err, "segment %s: cannot create its %" PRIu64 " bytes: %s", path,
+			     length, err_name(err)) : 0;
+}
+
+static int open_fd(const char *path, uint64_t create_length)
+{
+	int flags = O_RDWR | O_NONBLOCK;
+	int fd = os.open(path, flags, 0);
+	int err;
+
+	if (fd != -ENOENT || !create_length)
+		return fd < 0 ? open_text(path, fd) : fd;
+	fd = os.open(path, flags | O_CREAT | O_EXCL, 0666);
+	if (fd < 0)
+		return err_set(-fd, "segment %s: cannot create it: %s", path, err_name(fd));
+	err = make_file(path, fd, create_length);
+	if (err) {
+		os.close(fd);
+		os.unlink(path);
+		return err;
+	}
+	return fd;
+}
+
+static int identify(const char *path, struct segment *segment)
+{
+	struct os_geometry geometry;
+	char canonical[PATH_MAX];
+	int err;
+
+	err = os.geometry(segment->fd, &geometry);
+	if (err)
+		return err_set(-err, "segment %s: cannot learn its size: %s", path, err_name(err));
+	if (!geometry.regular && !geometry.device)
+		return err_set(EINVAL, "segment %s: neither a regular file nor a block device",
+			       path);
+	err = os.canonical(path, canonical);
+	if (err)
+		return err_set(-err, "segment %s: cannot resolve its path: %s", path,
+			       err_name(err));
+	segment->path = strdup(canonical);
+	if (!segment->path)
+		return err_set(ENOMEM, "segment %s: out of memory", path);
+	segment->length = geometry.size;
+	segment->device = geometry.device;
+	return 0;
+}
+
+int segment_open(const char *path, uint64_t create_length, struct segment **out)
+{
+	struct segment *segment;
+	int err;
+
+	if (strlen(path) >= PATH_MAX)
+		return err_set(ENAMETOOLONG, "segment: its path is longer than %d bytes",
+			       PATH_MAX - 1);
+	segment = calloc(1, sizeof(*segment));
+	if (!segment)
+		return err_set(ENOMEM, "segment %s: out of memory", path);
+	segment->fd = open_fd(path, create_length);
+	if (segment->fd < 0) {
+		err = segment->fd;
+		free(segment);
+		return err;
+	}
+	err = identify(path, segment);
+	if (err) {
+		segment_close(segment);
+		return err;
+	}
+	*out = segment;
+	return 0;
+}
+
+void segment_close(struct segment *segment)
+{
+	if (!segment)
+		return;
+	os.close(segment->fd);	/* what matters was synced before */
+	free(segment->path);
+	free(segment);
+}
+
+int segment_read(struct segment *segment, uint64_t offset, void *buf, uint64_t length)
+{
+	char *p = buf;
+
+	while (length) {
+		size_t n = length < TRANSFER_MAX ? length : TRANSFER_MAX;
+		int err = os_read(segment->fd, p, n, offset);
+
+		if (err == -ENODATA)
+			return err_set(EIO, "segment %s: it ends before byte %" PRIu64,
+				       segment->path, offset + n);
+		if (err)
+			return err_set(EIO, "segment %s: reading %zu bytes at byte %" PRIu64
+				       " failed: %s", segment->path, n, offset, err_name(err));
+		p += n;
+		offset += n;
+		length -= n;
+	}
+	return 0;
+}
+
+int segment_write(struct segment *segment, uint64_t offset, const void *buf, uint64_t length)
+{
+	const char *p = buf;
+
+	while (length) {
+		size_t n = length < TRANSFER_MAX ? length : TRANSFER_MAX;
+		struct iovec iov = { .iov_base = (void *)p, .iov_len = n };
+		int err = os_write(segment->fd, &iov, 1, offset, false, 1);
+
+		if (err)
+			return err_set(err == -ENOSPC ? ENOSPC : EIO,
+				       "segment %s: writing %zu bytes at byte %" PRIu64
+				       " failed: %s", segment->path, n, offset, err_name(err));
+		p += n;
+		offset += n;
+		length -= n;
+	}
+	return 0;
+}
+
+int segment_sync(struct segment *segment)
+{
+	int err = os.datasync(segment->fd);
+
+	if (err)
+		return err_set(EIO, "segment %s: a sync failed, writes may be lost: %s",
+			       segment->path, err_name(err));
+	return 0;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The choice of a tracker, and the words for why it is this one. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "track.h"
+
+static const struct track_ops *const trackers[] = {
+	&track_kmod,
+	&track_uffd,
+	&track_sigsegv,
+	&track_none,
+};
+
+#define N_TRACKERS	(sizeof(trackers) / sizeof(trackers[0]))
+
+static __attribute__((format(printf, 3, 4)))
+void add_why(char *why, size_t size, const char *fmt, ...)
+{
+	size_t used;
+	va_list ap;
+
+	if (!size)
+		return;
+	used = strnlen(why, size - 1);
+	va_start(ap, fmt);
+	vsnprintf(why + used, size - used, fmt, ap);
+	va_end(ap);
+}
+
+/* Does @ops work here, for @map?  A negative errno with a text if not. */
+static int usable(const struct track_ops *ops, const struct track_map *map)
+{
+	if (map->strict && !ops->strict)
+		return err_set(EOPNOTSUPP, "cannot refuse stores outside transactions");
+	return ops->probe();
+}
+
+static int open_asked(const struct track_map *map, const struct track_ops *ops, char *why,
+		      size_t size, struct tracker **out)
+{
+	if (usable(ops, map)) {
+		add_why(why, size, "%s: %s", ops->name, err_text());
+		return err_add(-EOPNOTSUPP, "tracker %s: ", ops->name);
+	}
+	add_why(why, size, "%s: asked for", ops->name);
+	return ops->open(map, out);
+}
+
+static int open_best(const struct track_map *map, char *why, size_t size, struct tracker **out)
+{
+	size_t i;
+
+	for (i = 0; i < N_TRACKERS && trackers[i]->tracks; i++) {
+		if (!usable(trackers[i], map)) {
+			add_why(why, size, "%s: used", trackers[i]->name);
+			return trackers[i]->open(map, out);
+		}
+		add_why(why, size, "%s: %s; ", trackers[i]->name, err_text());
+	}
+	return err_set(EOPNOTSUPP, "no tracker works here: %s", why);
+}
+
+int track_open(const struct track_map *map, unsigned long flag, char *why, size_t size,
+	       struct tracker **out)
+{
+	size_t i;
+
+	if (size)
+		why[0] = '\0';
+	if (sysconf(_SC_PAGESIZE) != (long)TRACK_PAGE_SIZE)
+		return err_set(EOPNOTSUPP, "this system's pages are not of %lu bytes",
+			       TRACK_PAGE_SIZE);
+	if (!flag)
+		return open_best(map, why, size, out);
+	for (i = 0; i < N_TRACKERS; i++)
+		if (trackers[i]->flag == flag)
+			return open_asked(map, trackers[i], why, size, out);
+	return err_set(EINVAL, "0x%lx names no tracker", flag);
+}

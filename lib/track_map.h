@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The private mappings of a segment that the trackers without the module use. */
+#ifndef RVM_LIB_TRACK_MAP_H
+#define RVM_LIB_TRACK_MAP_H
+
+#include "track.h"
+
+/**
+ * track_map_check() - can this part of the segment be mapped?
+ * @map: what to map
+ *
+ * Return: 0; -EINVAL something is not page-aligned or length is 0; -EOVERFLOW
+ * offset plus length; -ENXIO the segment is too small; with a text.
+ */
+int track_map_check(const struct track_map *map);
+
+/**
+ * track_map_error() - name the reason of a failed mmap(2)
+ * @map: what was to be mapped
+ * @err: the errno of mmap(2)
+ *
+ * Return: -@err with a text.
+ */
+int track_map_error(const struct track_map *map, int err);
+
+/**
+ * track_map_private() - map the segment so that nothing is written to it
+ * @map: what to map
+ * @addr: where, NULL for anywhere; nothing there is replaced
+ * @base: the mapping, readable and writable, that no child inherits
+ *
+ * Return: 0; -EEXIST the addresses are in use; -ENOMEM; others; with a text.
+ */
+int track_map_private(const struct track_map *map, void *addr, char **base);
+
+#endif

@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The tracker on userfaultfd(2) in its asynchronous write-protect mode.
+ *
+ * The live mapping is private, so the first store to a page of it copies the
+ * page into anonymous memory.  PAGEMAP_SCAN finds the anonymous pages that are
+ * not write-protected and protects them in the same walk; the next store
+ * to such a page is resolved in the kernel, by taking the protection off.
+ * So nothing has to be protected beforehand, and a page that is only read is
+ * never reported.  Stores by system calls are seen like any others.
+ *
+ * A page is protected again when it is collected, which is before the caller
+ * compares it: what is stored after the comparison is seen the next time.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <rvm/rvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "pageset.h"
+#include "track.h"
+#include "track_map.h"
+#include "uffd_uapi.h"
+
+/* Runs of pages that one call of PAGEMAP_SCAN returns. */
+#define SCAN_RUNS	256
+
+/* The pages that a probe tries: one loaded from, one stored to, one left alone. */
+#define PROBE_PAGES	3
+
+/**
+ * struct uffd - a region tracked by userfaultfd
+ * @tracker: the head
+ * @twin: the committed state
+ * @fd: the userfaultfd, which keeps @tracker.base registered
+ * @pagemap: /proc/self/pagemap
+ * @lock: guards @collected, @runs and @first_writes
+ * @collected: pages found written since the last end
+ * @first_writes: how many were found since the map
+ * @runs: what a scan returned
+ */
+struct uffd {
+	struct tracker tracker;
+	char *twin;
+	int fd;
+	int pagemap;
+	pthread_mutex_t lock;
+	struct pageset collected;
+	uint64_t first_writes;
+	struct page_region runs[SCAN_RUNS];
+};
+
+static struct uffd *to_uffd(struct tracker *tracker)
+{
+	return (struct uffd *)tracker;
+}
+
+/* Returns a descriptor or an error. */
+static int open_uffd(void)
+{
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_WP_ASYNC | UFFD_FEATURE_WP_UNPOPULATED,
+	};
+	int fd, err;
+
+	fd = syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | UFFD_USER_MODE_ONLY);
+	if (fd < 0)
+		return err_set(errno, "userfaultfd(2): %s", strerror(errno));
+	if (ioctl(fd, UFFDIO_API, &api)) {
+		err = err_set(errno, "userfaultfd(2) is not asynchronous before Linux 6.7");
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* Returns a descriptor or an error. */
+static int open_pagemap(void)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return err_set(errno, "/proc/self/pagemap: %s", strerror(errno));
+	return fd;
+}
+
+static int watch(int fd, const char *base, uint64_t length)
+{
+	struct uffdio_register reg = {
+		.range = { .start = (uintptr_t)base, .len = length },
+		.mode = UFFDIO_REGISTER_MODE_WP,
+	};
+
+	if (ioctl(fd, UFFDIO_REGISTER, &reg))
+		return err_set(errno, "UFFDIO_REGISTER: %s", strerror(errno));
+	return 0;
+}
+
+/* Returns how many runs of pages @arg->start to @arg->walk_end has, or an error. */
+static int scan(int pagemap, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
+{
+	int ret;
+
+	arg->size = sizeof(*arg);
+	arg->flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC;
+	arg->vec = (uintptr_t)runs;
+	arg->vec_len = n;
+	/* Written, no longer a page of the file, and not just never touched. */
+	arg->category_mask = PAGE_IS_WRITTEN | PAGE_IS_FILE;
+	arg->category_inverted = PAGE_IS_FILE;
+	arg->category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+	arg->return_mask = PAGE_IS_WRITTEN;
+	ret = ioctl(pagemap, PAGEMAP_SCAN, arg);
+	if (ret < 0)
+		return err_set(errno, "PAGEMAP_SCAN: %s", strerror(errno));
+	return ret;
+}
+
+/* Scan the pages at @base: exactly page @written of them must be found, or none. */
+static int expect(int pagemap, char *base, int written)
+{
+	struct pm_scan_arg arg = {
+		.start = (uintptr_t)base,
+		.end = (uintptr_t)base + PROBE_PAGES * TRACK_PAGE_SIZE,
+	};
+	struct page_region run;
+	int ret;
+
+	ret = scan(pagemap, &arg, &run, 1);
+	if (ret < 0)
+		return ret;
+	if (ret != !(written < 0) ||
+	    (ret && (run.start != arg.start + written * TRACK_PAGE_SIZE ||
+		     run.end != run.start + TRACK_PAGE_SIZE)))
+		return err_set(EOPNOTSUPP, "PAGEMAP_SCAN does not see stores to private pages");
+	return 0;
+}
+
+/* Each store is seen once, the first one and later ones; a load is not, nor is nothing. */
+static int try_pages(int fd, int pagemap, char *base)
+{
+	volatile char *loaded = base, *stored = base + TRACK_PAGE_SIZE;
+	int i, err;
+
+	err = watch(fd, base, PROBE_PAGES * TRACK_PAGE_SIZE);
+	if (err)
+		return err;
+	(void)*loaded;
+	for (i = 0; i < 2; i++) {
+		*stored = i;
+		err = expect(pagemap, base, 1);
+		if (!err)
+			err = expect(pagemap, base, -1);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int try_file(int fd, int pagemap, int file)
+{
+	struct track_map map = { .fd = file, .length = PROBE_PAGES * TRACK_PAGE_SIZE };
+	char *base;
+	int err;
+
+	if (ftruncate(file, map.length))
+		return err_set(errno, "ftruncate: %s", strerror(errno));
+	err = track_map_private(&map, NULL, &base);
+	if (err)
+		return err;
+	err = try_pages(fd, pagemap, base);
+	munmap(base, map.length);
+	return err;
+}
+
+static int try_mapping(int fd, int pagemap)
+{
+	int file, err;
+
+	file = memfd_create("rvm-probe", MFD_CLOEXEC);
+	if (file < 0)
+		return err_set(errno, "memfd_create: %s", strerror(errno));
+	err = try_file(fd, pagemap, file);
+	close(file);
+	return err;
+}
+
+static int probe(void)
+{
+	int fd, pagemap, err;
+
+	fd = open_uffd();
+	if (fd < 0)
+		return fd;
+	pagemap = open_pagemap();
+	err = pagemap < 0 ? pagemap : try_mapping(fd, pagemap);
+	if (pagemap >= 0)
+		close(pagemap);
+	close(fd);
+	return err;
+}
+
+static int open_fds(struct uffd *uffd)
+{
+	int err;
+
+	uffd->fd = open_uffd();
+	if (uffd->fd < 0)
+		return uffd->fd;
+	uffd->pagemap = open_pagemap();
+	if (uffd->pagemap < 0) {
+		err = uffd->pagemap;
+		goto err_uffd;
+	}
+	err = watch(uffd->fd, uffd->tracker.base, uffd->tracker.length);
+	if (err)
+		goto err_pagemap;
+	return 0;
+
+err_pagemap:
+	close(uffd->pagemap);
+err_uffd:
+	close(uffd->fd);
+	return err;
+}
+
+static int open_maps(struct uffd *uffd, const struct track_map *map)
+{
+	int err;
+
+	err = track_map_private(map, map->addr, &uffd->tracker.base);
+	if (err)
+		return err;
+	err = track_map_private(map, NULL, &uffd->twin);
+	if (err)
+		goto err_live;
+	err = pageset_init(&uffd->collected, map->length >> TRACK_PAGE_SHIFT);
+	if (err)
+		goto err_twin;
+	err = open_fds(uffd);
+	if (err)
+		goto err_collected;
+	return 0;
+
+err_collected:
+	pageset_destroy(&uffd->collected);
+err_twin:
+	munmap(uffd->twin, map->length);
+err_live:
+	munmap(uffd->tracker.base, map->length);
+	return err;
+}
+
+static int open_region(const struct track_map *map, struct tracker **out)
+{
+	struct uffd *uffd;
+	int err;
+
+	err = track_map_check(map);
+	if (err)
+		return err;
+	uffd = calloc(1, sizeof(*uffd));
+	if (!uffd)
+		return err_set(ENOMEM, "no memory for a tracker");
+	uffd->tracker.ops = &track_uffd;
+	uffd->tracker.length = map->length;
+	err = open_maps(uffd, map);
+	if (err) {
+		free(uffd);
+		return err;
+	}
+	pthread_mutex_init(&uffd->lock, NULL);
+	*out = &uffd->tracker;
+	return 0;
+}
+
+static void close_region(struct tracker *tracker)
+{
+	struct uffd *uffd = to_uffd(tracker);
+
+	pthread_mutex_destroy(&uffd->lock);
+	close(uffd->pagemap);
+	close(uffd->fd);
+	pageset_destroy(&uffd->collected);
+	munmap(uffd->twin, tracker->length);
+	munmap(tracker->base, tracker->length);
+	free(uffd);
+}
+
+static void add_run(struct uffd *uffd, const struct page_region *run)
+{
+	uint64_t base = (uintptr_t)uffd->tracker.base;
+	uint64_t page, end = (run->end - base) >> TRACK_PAGE_SHIFT;
+
+	for (page = (run->start - base) >> TRACK_PAGE_SHIFT; page < end; page++)
+		uffd->first_writes += pageset_add(&uffd->collected, page);
+}
+
+/* What a failing scan has protected before it failed is in the set already. */
+static int collect_written(struct uffd *uffd)
+{
+	uint64_t at = (uintptr_t)uffd->tracker.base, end = at + uffd->tracker.length;
+	int i, n;
+
+	while (at < end) {
+		struct pm_scan_arg arg = { .start = at, .end = end };
+
+		n = scan(uffd->pagemap, &arg, uffd->runs, SCAN_RUNS);
+		if (n < 0)
+			return n;
+		for (i = 0; i < n; i++)
+			add_run(uffd, &uffd->runs[i]);
+		at = arg.walk_end;
+	}
+	return 0;
+}
+
+static int visit(struct uffd *uffd, int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	uint64_t i = 0;
+	int err;
+
+	while ((i = pageset_next(&uffd->collected, i)) != PAGESET_NONE) {
+		struct track_page page = {
+			.page = i,
+			.live = uffd->tracker.base + (i << TRACK_PAGE_SHIFT),
+			.committed = uffd->twin + (i << TRACK_PAGE_SHIFT),
+		};
+
+		err = fn(arg, &page);
+		if (err)
+			return err;
+		i++;
+	}
+	return 0;
+}
+
+static int collect(struct tracker *tracker, uint32_t tid,
+		   int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	struct uffd *uffd = to_uffd(tracker);
+	int err;
+
+	(void)tid;
+	pthread_mutex_lock(&uffd->lock);
+	err = collect_written(uffd);
+	if (!err)
+		err = visit(uffd, fn, arg);
+	pthread_mutex_unlock(&uffd->lock);
+	return err;
+}
+
+static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
+{
+	struct uffd *uffd = to_uffd(tracker);
+
+	(void)tid;
+	(void)lsn;
+	pthread_mutex_lock(&uffd->lock);
+	pageset_clear(&uffd->collected);
+	pthread_mutex_unlock(&uffd->lock);
+	return 0;
+}
+
+static char *committed(struct tracker *tracker, uint64_t page)
+{
+	return to_uffd(tracker)->twin + (page << TRACK_PAGE_SHIFT);
+}
+
+static void stats(struct tracker *tracker, struct track_stats *stats)
+{
+	struct uffd *uffd = to_uffd(tracker);
+
+	pthread_mutex_lock(&uffd->lock);
+	*stats = (struct track_stats){ .first_writes = uffd->first_writes };
+	pthread_mutex_unlock(&uffd->lock);
+}
+
+const struct track_ops track_uffd = {
+	.name = "uffd",
+	.flag = RVM_TRACK_UFFD,
+	.tracks = true,
+	.twin = true,
+	.probe = probe,
+	.open = open_region,
+	.close = close_region,
+	.collect = collect,
+	.end = end,
+	.committed = committed,
+	.stats = stats,
+};

@@ -1,0 +1,493 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The tracker on mprotect(2) and SIGSEGV, for any kernel.
+ *
+ * The live mapping is private and read-only.  The first store to a page raises
+ * SIGSEGV; the handler notes the page and makes it writable: it is open.
+ * Collecting closes all open pages before the caller compares them, so that
+ * what is stored after the comparison is seen the next time.
+ *
+ * Each run of open pages costs up to two of the mappings that a process may have
+ * (vm.max_map_count).  When they get scarce, the handler opens all pages between
+ * the open ones around, which takes no further mapping, and notes them all.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/rvm_track.h>
+#include <pthread.h>
+#include <rvm/rvm.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "fault.h"
+#include "pageset.h"
+#include "thread.h"
+#include "track.h"
+#include "track_map.h"
+
+/* The kernel's default of vm.max_map_count, and our share of it in runs. */
+#define MAPPINGS_MAX	65530
+#define RUNS_SHARE	4
+
+/**
+ * struct segv - a region tracked by SIGSEGV
+ * @tracker: the head
+ * @twin: the committed state
+ * @strict: a store outside a transaction raises SIGBUS
+ * @pid: the process that has it mapped
+ * @threads: who is in which transaction
+ * @open: writable pages; under the lock of regions
+ * @runs: of consecutive open pages; likewise
+ * @stats: likewise
+ * @lock: guards @collected; taken before the lock of regions
+ * @collected: pages found written since the last end
+ * @next: in the list of regions
+ */
+struct segv {
+	struct tracker tracker;
+	char *twin;
+	bool strict;
+	pid_t pid;
+	struct thread_table threads;
+	struct pageset open;
+	uint64_t runs;
+	struct track_stats stats;
+	pthread_mutex_t lock;
+	struct pageset collected;
+	struct segv *next;
+};
+
+/*
+ * The handler takes this lock, so who holds it has all signals blocked
+ * and stores to no region.  0 free, 1 taken, 2 taken and waited for.
+ */
+static int regions_lock;
+static struct segv *regions;
+static uint64_t all_runs;
+static uint64_t runs_max;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static struct segv *to_segv(struct tracker *tracker)
+{
+	return (struct segv *)tracker;
+}
+
+static void lock_regions(void)
+{
+	int state = 0;
+
+	if (__atomic_compare_exchange_n(&regions_lock, &state, 1, false, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
+		return;
+	while (__atomic_exchange_n(&regions_lock, 2, __ATOMIC_ACQUIRE))
+		syscall(SYS_futex, &regions_lock, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
+}
+
+static void unlock_regions(void)
+{
+	if (__atomic_exchange_n(&regions_lock, 0, __ATOMIC_RELEASE) == 2)
+		syscall(SYS_futex, &regions_lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+static void lock_blocked(sigset_t *saved)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, saved);
+	lock_regions();
+}
+
+static void unlock_blocked(const sigset_t *saved)
+{
+	unlock_regions();
+	pthread_sigmask(SIG_SETMASK, saved, NULL);
+}
+
+/* A child has none of its parent's regions, and nobody else who holds the lock. */
+static void begin_child(void)
+{
+	regions_lock = 0;
+	regions = NULL;
+	all_runs = 0;
+}
+
+static void init_once(void)
+{
+	unsigned long mappings = MAPPINGS_MAX;
+	FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
+
+	if (file && fscanf(file, "%lu", &mappings) != 1)
+		mappings = MAPPINGS_MAX;
+	if (file)
+		fclose(file);
+	runs_max = mappings / RUNS_SHARE;
+	pthread_atfork(NULL, NULL, begin_child);
+}
+
+static struct segv *find(const char *addr)
+{
+	struct segv *segv;
+
+	for (segv = regions; segv; segv = segv->next)
+		if (addr >= segv->tracker.base &&
+		    addr < segv->tracker.base + segv->tracker.length)
+			return segv;
+	return NULL;
+}
+
+static int protect(struct segv *segv, uint64_t first, uint64_t end, int prot)
+{
+	return mprotect(segv->tracker.base + (first << TRACK_PAGE_SHIFT),
+			(end - first) << TRACK_PAGE_SHIFT, prot);
+}
+
+/* Make the pages from @first up to @end writable and note them. */
+static bool open_pages(struct segv *segv, uint64_t first, uint64_t end)
+{
+	uint64_t page, runs = 1;
+
+	if (protect(segv, first, end, PROT_READ | PROT_WRITE))
+		return false;
+	runs -= first > 0 && pageset_has(&segv->open, first - 1);
+	runs -= end < segv->open.pages && pageset_has(&segv->open, end);
+	segv->runs += runs;
+	all_runs += runs;
+	for (page = first; page < end; page++)
+		pageset_add(&segv->open, page);
+	return true;
+}
+
+/* All pages between the open ones around @page: the pages of its mapping. */
+static bool open_gap(struct segv *segv, uint64_t page)
+{
+	uint64_t before = pageset_prev(&segv->open, page);
+	uint64_t after = pageset_next(&segv->open, page);
+
+	return open_pages(segv, before == PAGESET_NONE ? 0 : before + 1,
+			  after == PAGESET_NONE ? segv->open.pages : after);
+}
+
+static bool open_page(struct segv *segv, uint64_t page)
+{
+	if (all_runs < runs_max && open_pages(segv, page, page + 1))
+		return true;
+	return open_gap(segv, page);
+}
+
+static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)
+{
+	uint64_t page = offset >> TRACK_PAGE_SHIFT;
+	unsigned int kind;
+
+	/* Another thread was faster, or collect failed half-way. */
+	if (pageset_has(&segv->open, page))
+		return protect(segv, page, page + 1, PROT_READ | PROT_WRITE) ? FAULT_FOREIGN
+									     : FAULT_RESOLVED;
+	kind = thread_kind(&segv->threads, thread_id());
+	if (kind == RVM_TRACK_KIND_NONE && segv->strict)
+		return FAULT_REFUSED;
+	if (!open_page(segv, page))
+		return FAULT_FOREIGN;
+	segv->stats.strays += kind == RVM_TRACK_KIND_NONE;
+	return FAULT_RESOLVED;
+}
+
+static enum fault_verdict judge(void *addr, uint64_t *offset)
+{
+	enum fault_verdict verdict = FAULT_FOREIGN;
+	struct segv *segv;
+
+	lock_regions();
+	segv = find(addr);
+	if (segv && segv->pid == getpid()) {
+		*offset = (char *)addr - segv->tracker.base;
+		verdict = judge_store(segv, *offset);
+	}
+	unlock_regions();
+	return verdict;
+}
+
+static int probe(void)
+{
+	return fault_check();
+}
+
+static void add_region(struct segv *segv)
+{
+	sigset_t saved;
+
+	lock_blocked(&saved);
+	segv->next = regions;
+	regions = segv;
+	unlock_blocked(&saved);
+}
+
+static void del_region(struct segv *segv)
+{
+	struct segv **at = &regions;
+	sigset_t saved;
+
+	lock_blocked(&saved);
+	while (*at && *at != segv)
+		at = &(*at)->next;
+	if (*at)
+		*at = segv->next;
+	all_runs -= segv->runs;
+	unlock_blocked(&saved);
+}
+
+/*
+ * One store while all is one mapping gives it its anon_vma, which all later
+ * pieces share; the kernel would not join pieces again that have different ones.
+ */
+static int close_all(const struct track_map *map, char *base)
+{
+	volatile char *first = base;
+
+	*first = *first;
+	if (mprotect(base, map->length, PROT_READ))
+		return err_set(errno, "mprotect: %s", strerror(errno));
+	return 0;
+}
+
+static int open_maps(struct segv *segv, const struct track_map *map)
+{
+	int err;
+
+	err = track_map_private(map, map->addr, &segv->tracker.base);
+	if (err)
+		return err;
+	err = track_map_private(map, NULL, &segv->twin);
+	if (err)
+		goto err_live;
+	err = close_all(map, segv->tracker.base);
+	if (err)
+		goto err_twin;
+	return 0;
+
+err_twin:
+	munmap(segv->twin, map->length);
+err_live:
+	munmap(segv->tracker.base, map->length);
+	return err;
+}
+
+static void close_maps(struct segv *segv)
+{
+	munmap(segv->twin, segv->tracker.length);
+	munmap(segv->tracker.base, segv->tracker.length);
+}
+
+static int open_sets(struct segv *segv, uint64_t pages)
+{
+	int err;
+
+	err = pageset_init(&segv->open, pages);
+	if (err)
+		return err;
+	err = pageset_init(&segv->collected, pages);
+	if (err)
+		goto err_open;
+	err = thread_table_open(&segv->threads, NULL);
+	if (err)
+		goto err_collected;
+	return 0;
+
+err_collected:
+	pageset_destroy(&segv->collected);
+err_open:
+	pageset_destroy(&segv->open);
+	return err;
+}
+
+static void close_sets(struct segv *segv)
+{
+	thread_table_close(&segv->threads);
+	pageset_destroy(&segv->collected);
+	pageset_destroy(&segv->open);
+}
+
+static int open_all(struct segv *segv, const struct track_map *map)
+{
+	int err;
+
+	err = open_sets(segv, map->length >> TRACK_PAGE_SHIFT);
+	if (err)
+		return err;
+	err = open_maps(segv, map);
+	if (err)
+		goto err_sets;
+	err = fault_install(judge);
+	if (err)
+		goto err_maps;
+	return 0;
+
+err_maps:
+	close_maps(segv);
+err_sets:
+	close_sets(segv);
+	return err;
+}
+
+static int open_region(const struct track_map *map, struct tracker **out)
+{
+	struct segv *segv;
+	int err;
+
+	err = track_map_check(map);
+	if (err)
+		return err;
+	segv = calloc(1, sizeof(*segv));
+	if (!segv)
+		return err_set(ENOMEM, "no memory for a tracker");
+	pthread_once(&once, init_once);
+	segv->tracker.ops = &track_sigsegv;
+	segv->tracker.length = map->length;
+	segv->strict = map->strict;
+	segv->pid = getpid();
+	err = open_all(segv, map);
+	if (err) {
+		free(segv);
+		return err;
+	}
+	pthread_mutex_init(&segv->lock, NULL);
+	add_region(segv);
+	*out = &segv->tracker;
+	return 0;
+}
+
+static void close_region(struct tracker *tracker)
+{
+	struct segv *segv = to_segv(tracker);
+
+	del_region(segv);
+	pthread_mutex_destroy(&segv->lock);
+	close_maps(segv);
+	close_sets(segv);
+	free(segv);
+}
+
+static int enter(struct tracker *tracker)
+{
+	return thread_enter(&to_segv(tracker)->threads);
+}
+
+static void leave(struct tracker *tracker)
+{
+	thread_leave(&to_segv(tracker)->threads);
+}
+
+static int begin(struct tracker *tracker, uint32_t tid)
+{
+	return thread_begin(&to_segv(tracker)->threads, tid);
+}
+
+/* Close all open pages by one call: the kernel skips what is closed, joins what was split. */
+static int collect_open(struct segv *segv)
+{
+	uint64_t page, first = pageset_next(&segv->open, 0);
+
+	if (first == PAGESET_NONE)
+		return 0;
+	if (protect(segv, first, pageset_prev(&segv->open, segv->open.pages - 1) + 1, PROT_READ))
+		return err_set(errno, "mprotect: %s", strerror(errno));
+	for (page = first; page != PAGESET_NONE; page = pageset_next(&segv->open, page + 1))
+		segv->stats.first_writes += pageset_add(&segv->collected, page);
+	pageset_clear(&segv->open);
+	all_runs -= segv->runs;
+	segv->runs = 0;
+	return 0;
+}
+
+static int visit(struct segv *segv, int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	uint64_t i = 0;
+	int err;
+
+	while ((i = pageset_next(&segv->collected, i)) != PAGESET_NONE) {
+		struct track_page page = {
+			.page = i,
+			.live = segv->tracker.base + (i << TRACK_PAGE_SHIFT),
+			.committed = segv->twin + (i << TRACK_PAGE_SHIFT),
+		};
+
+		err = fn(arg, &page);
+		if (err)
+			return err;
+		i++;
+	}
+	return 0;
+}
+
+static int collect(struct tracker *tracker, uint32_t tid,
+		   int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	struct segv *segv = to_segv(tracker);
+	sigset_t saved;
+	int err;
+
+	(void)tid;
+	pthread_mutex_lock(&segv->lock);
+	lock_blocked(&saved);
+	err = collect_open(segv);
+	unlock_blocked(&saved);
+	if (!err)
+		err = visit(segv, fn, arg);
+	pthread_mutex_unlock(&segv->lock);
+	return err;
+}
+
+static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
+{
+	struct segv *segv = to_segv(tracker);
+
+	(void)tid;
+	(void)lsn;
+	pthread_mutex_lock(&segv->lock);
+	pageset_clear(&segv->collected);
+	pthread_mutex_unlock(&segv->lock);
+	thread_end(&segv->threads);
+	return 0;
+}
+
+static char *committed(struct tracker *tracker, uint64_t page)
+{
+	return to_segv(tracker)->twin + (page << TRACK_PAGE_SHIFT);
+}
+
+static void stats(struct tracker *tracker, struct track_stats *stats)
+{
+	sigset_t saved;
+
+	lock_blocked(&saved);
+	*stats = to_segv(tracker)->stats;
+	unlock_blocked(&saved);
+}
+
+const struct track_ops track_sigsegv = {
+	.name = "sigsegv",
+	.flag = RVM_TRACK_SIGSEGV,
+	.tracks = true,
+	.twin = true,
+	.strict = true,
+	.probe = probe,
+	.open = open_region,
+	.close = close_region,
+	.enter = enter,
+	.leave = leave,
+	.begin = begin,
+	.collect = collect,
+	.end = end,
+	.committed = committed,
+	.stats = stats,
+};

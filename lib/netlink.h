@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Commands to the kernel module: a client of the generic netlink family rvm_track.
+ *
+ * linux/rvm_track.h says what each command does.  A client has two
+ * sockets: one for commands whose end is awaited without blocking anybody, and
+ * one for writeback, which may take as long as the disk does.
+ */
+#ifndef RVM_LIB_NETLINK_H
+#define RVM_LIB_NETLINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct netlink;
+
+/**
+ * struct netlink_region - what is to become a region
+ * @seg_fd: the segment
+ * @offset: first byte in it
+ * @length: bytes
+ * @flags: enum rvm_track_region_flags
+ */
+struct netlink_region {
+	int seg_fd;
+	uint64_t offset;
+	uint64_t length;
+	uint32_t flags;
+};
+
+/**
+ * struct netlink_stats - what the module counted since the region's creation
+ * @first_writes: pages that got an owner
+ * @stray: pages whose owner is nobody, now
+ * @written: pages written back
+ */
+struct netlink_stats {
+	uint64_t first_writes;
+	uint64_t stray;
+	uint64_t written;
+};
+
+/**
+ * netlink_open() - make a client and look the family up
+ * @out: the client
+ *
+ * Return: 0; -ENOENT the module is not loaded; others; with a text.
+ */
+int netlink_open(struct netlink **out);
+
+/**
+ * netlink_close() - close the client's sockets
+ * @nl: the client
+ */
+void netlink_close(struct netlink *nl);
+
+/**
+ * netlink_create() - RVM_TRACK_CMD_REGION_CREATE
+ * @nl: the client
+ * @region: what is to become a region
+ *
+ * Return: the region's file descriptor, close-on-exec, or a negative errno
+ * with a text.
+ */
+int netlink_create(struct netlink *nl, const struct netlink_region *region);
+
+/**
+ * netlink_end() - RVM_TRACK_CMD_TX_END
+ * @nl: the client
+ * @fd: the region
+ * @tid: the transaction
+ * @lsn: end of its log record
+ * @flags: enum rvm_track_end_flags
+ *
+ * Return: 0 or a negative errno, with a text.
+ */
+int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags);
+
+/**
+ * netlink_arm() - RVM_TRACK_CMD_ARM
+ * @nl: the client
+ * @fd: the region
+ *
+ * Return: 0 or a negative errno, with a text.
+ */
+int netlink_arm(struct netlink *nl, int fd);
+
+/**
+ * netlink_writeback() - RVM_TRACK_CMD_WRITEBACK, and wait until it is done
+ * @nl: the client
+ * @fd: the region
+ * @pages: which pages
+ * @n: how many, at most RVM_TRACK_PAGES_MAX
+ * @busy: filled with those that may not be written; room for @n
+ * @n_busy: how many these are
+ *
+ * Return: 0 or a negative errno, with a text.
+ */
+int netlink_writeback(struct netlink *nl, int fd, const uint64_t *pages, size_t n,
+		      uint64_t *busy, size_t *n_busy);
+
+/**
+ * netlink_stats() - RVM_TRACK_CMD_REGION_GET
+ * @nl: the client
+ * @fd: the region
+ * @stats: what is counted
+ *
+ * Return: 0 or a negative errno, with a text.
+ */
+int netlink_stats(struct netlink *nl, int fd, struct netlink_stats *stats);
+
+#endif

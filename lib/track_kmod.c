@@ -1,0 +1,474 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * The tracker in the kernel: linux/rvm_track.h is its protocol.
+ *
+ * What is mapped of a region file is written by the module, which belongs to
+ * the system, and, except for the slots, by any stray store of this program.  So
+ * every number that is read there is checked before it leads anywhere.
+ *
+ * A page that somebody writes between TX_END and the clearing of
+ * ctl->exclusive belongs to a transaction that is over.  So collect takes the
+ * chains of all transactions, and end ends all that were collected.
+ */
+#include <errno.h>
+#include <linux/rvm_track.h>
+#include <pthread.h>
+#include <rvm/rvm.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "err.h"
+#include "netlink.h"
+#include "thread.h"
+#include "track.h"
+#include "track_map.h"
+
+/**
+ * struct kmod - a region of the module
+ * @tracker: the head
+ * @nl: for commands
+ * @fd: the region file
+ * @pages: in the region
+ * @slots: the highest slot number
+ * @ctl: the control block
+ * @words: a word a page
+ * @slot: descriptors by slot
+ * @arena: pre-images by slot
+ * @threads: who is in which transaction
+ * @seen: the transaction of each chain that collect went through, 0 for none
+ * @strays: stray pages ended
+ */
+struct kmod {
+	struct tracker tracker;
+	struct netlink *nl;
+	int fd;
+	uint64_t pages;
+	uint32_t slots;
+	struct rvm_track_ctl *ctl;
+	struct rvm_track_word *words;
+	const struct rvm_track_slot *slot;
+	char *arena;
+	struct thread_table threads;
+	uint32_t seen[RVM_TRACK_TXS];
+	uint64_t strays;
+};
+
+static struct kmod *to_kmod(struct tracker *tracker)
+{
+	return (struct kmod *)tracker;
+}
+
+static int probe(void)
+{
+	struct netlink *nl;
+	int err;
+
+	err = netlink_open(&nl);
+	if (!err)
+		netlink_close(nl);
+	return err;
+}
+
+static size_t words_size(const struct kmod *kmod)
+{
+	return (kmod->pages * sizeof(*kmod->words) + TRACK_PAGE_SIZE - 1) & -TRACK_PAGE_SIZE;
+}
+
+static size_t slots_size(const struct kmod *kmod)
+{
+	return ((kmod->slots + 1ULL) * sizeof(*kmod->slot) + TRACK_PAGE_SIZE - 1) &
+	       -TRACK_PAGE_SIZE;
+}
+
+static size_t arena_size(const struct kmod *kmod)
+{
+	return (kmod->slots + 1ULL) << TRACK_PAGE_SHIFT;
+}
+
+static int map_area(struct kmod *kmod, uint64_t offset, size_t size, int prot, void **out)
+{
+	void *at = mmap(NULL, size, prot, MAP_SHARED | MAP_NORESERVE, kmod->fd, offset);
+
+	if (at == MAP_FAILED)
+		return err_set(errno, "mmap of %zu bytes of the region file at 0x%llx: %s", size,
+			       (unsigned long long)offset, strerror(errno));
+	*out = at;
+	return 0;
+}
+
+static int map_data(struct kmod *kmod, const struct track_map *map)
+{
+	int flags = MAP_SHARED | MAP_NORESERVE | (map->addr ? MAP_FIXED_NOREPLACE : 0);
+	void *at;
+
+	at = mmap(map->addr, map->length, PROT_READ | PROT_WRITE, flags, kmod->fd,
+		  RVM_TRACK_MMAP_DATA);
+	if (at == MAP_FAILED)
+		return track_map_error(map, errno);
+	if (map->addr && at != map->addr) {
+		munmap(at, map->length);
+		return track_map_error(map, EEXIST);
+	}
+	kmod->tracker.base = at;
+	return 0;
+}
+
+static void unmap(void *at, size_t size)
+{
+	if (at)
+		munmap(at, size);
+}
+
+static void unmap_areas(struct kmod *kmod)
+{
+	unmap(kmod->arena, arena_size(kmod));
+	unmap((void *)kmod->slot, slots_size(kmod));
+	unmap(kmod->words, words_size(kmod));
+	unmap(kmod->ctl, sizeof(*kmod->ctl));
+}
+
+/* Of the control block's numbers all that matter are read once, here. */
+static int map_areas(struct kmod *kmod)
+{
+	void *at;
+	int err;
+
+	err = map_area(kmod, RVM_TRACK_MMAP_CTL, sizeof(*kmod->ctl), PROT_READ | PROT_WRITE, &at);
+	if (err)
+		return err;
+	kmod->ctl = at;
+	if (kmod->ctl->version != RVM_TRACK_GENL_VERSION)
+		return err_set(EPROTO, "rvm_track has version %u, this library is for %u",
+			       kmod->ctl->version, RVM_TRACK_GENL_VERSION);
+	kmod->slots = kmod->ctl->slots;
+	err = map_area(kmod, RVM_TRACK_MMAP_WORDS, words_size(kmod), PROT_READ | PROT_WRITE, &at);
+	if (err)
+		return err;
+	kmod->words = at;
+	err = map_area(kmod, RVM_TRACK_MMAP_SLOTS, slots_size(kmod), PROT_READ, &at);
+	if (err)
+		return err;
+	kmod->slot = at;
+	err = map_area(kmod, RVM_TRACK_MMAP_ARENA, arena_size(kmod), PROT_READ | PROT_WRITE, &at);
+	if (err)
+		return err;
+	kmod->arena = at;
+	return 0;
+}
+
+static int create(struct kmod *kmod, const struct track_map *map)
+{
+	struct netlink_region region = {
+		.seg_fd = map->fd,
+		.offset = map->offset,
+		.length = map->length,
+		.flags = map->strict ? RVM_TRACK_REGION_STRICT : 0,
+	};
+
+	kmod->fd = netlink_create(kmod->nl, &region);
+	return kmod->fd < 0 ? kmod->fd : 0;
+}
+
+static int open_maps(struct kmod *kmod, const struct track_map *map)
+{
+	int err;
+
+	err = map_areas(kmod);
+	if (err)
+		goto err_areas;
+	err = thread_table_open(&kmod->threads, (uint64_t *)kmod->ctl->thread);
+	if (err)
+		goto err_areas;
+	err = map_data(kmod, map);
+	if (err)
+		goto err_threads;
+	return 0;
+
+err_threads:
+	thread_table_close(&kmod->threads);
+err_areas:
+	unmap_areas(kmod);
+	return err;
+}
+
+static int open_all(struct kmod *kmod, const struct track_map *map)
+{
+	int err;
+
+	err = netlink_open(&kmod->nl);
+	if (err)
+		return err;
+	err = create(kmod, map);
+	if (err)
+		goto err_netlink;
+	err = open_maps(kmod, map);
+	if (err)
+		goto err_region;
+	return 0;
+
+err_region:
+	close(kmod->fd);
+err_netlink:
+	netlink_close(kmod->nl);
+	return err;
+}
+
+static int open_region(const struct track_map *map, struct tracker **out)
+{
+	struct kmod *kmod;
+	int err;
+
+	err = track_map_check(map);
+	if (err)
+		return err;
+	kmod = calloc(1, sizeof(*kmod));
+	if (!kmod)
+		return err_set(ENOMEM, "no memory for a tracker");
+	kmod->tracker.ops = &track_kmod;
+	kmod->tracker.length = map->length;
+	kmod->pages = map->length >> TRACK_PAGE_SHIFT;
+	err = open_all(kmod, map);
+	if (err) {
+		free(kmod);
+		return err;
+	}
+	*out = &kmod->tracker;
+	return 0;
+}
+
+static void close_region(struct tracker *tracker)
+{
+	struct kmod *kmod = to_kmod(tracker);
+
+	munmap(tracker->base, tracker->length);
+	thread_table_close(&kmod->threads);
+	unmap_areas(kmod);
+	close(kmod->fd);
+	netlink_close(kmod->nl);
+	free(kmod);
+}
+
+static int enter(struct tracker *tracker)
+{
+	return thread_enter(&to_kmod(tracker)->threads);
+}
+
+static void leave(struct tracker *tracker)
+{
+	thread_leave(&to_kmod(tracker)->threads);
+}
+
+/* The module raises ctl->loose and then looks at ctl->exclusive again. */
+static int arm_loose(struct kmod *kmod, uint32_t tid)
+{
+	__atomic_store_n(&kmod->ctl->exclusive, tid, __ATOMIC_SEQ_CST);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&kmod->ctl->loose, __ATOMIC_SEQ_CST))
+		return 0;
+	return netlink_arm(kmod->nl, kmod->fd);
+}
+
+static void forget(struct kmod *kmod)
+{
+	thread_end(&kmod->threads);
+	__atomic_store_n(&kmod->ctl->exclusive, 0, __ATOMIC_SEQ_CST);
+}
+
+static int begin(struct tracker *tracker, uint32_t tid)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	int err;
+
+	err = thread_begin(&kmod->threads, tid);
+	if (err)
+		return err;
+	err = arm_loose(kmod, tid);
+	if (err)
+		forget(kmod);
+	return err;
+}
+
+/* A page's pre-image, or NULL if the page has no owner. */
+static char *preimage(const struct kmod *kmod, uint32_t slot)
+{
+	if (!slot || slot > kmod->slots)
+		return NULL;
+	return kmod->arena + ((uint64_t)slot << TRACK_PAGE_SHIFT);
+}
+
+static int bad_chain(uint32_t slot)
+{
+	return err_set(EUCLEAN, "the region's table of written pages is damaged at slot %u", slot);
+}
+
+static int visit(struct kmod *kmod, uint32_t first,
+		 int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	uint32_t slot = first, left;
+	struct track_page page;
+	int err;
+
+	for (left = kmod->slots; slot; left--) {
+		if (slot > kmod->slots || !left)
+			return bad_chain(slot);
+		page.page = kmod->slot[slot].page;
+		if (page.page >= kmod->pages)
+			return bad_chain(slot);
+		page.live = kmod->tracker.base + (page.page << TRACK_PAGE_SHIFT);
+		page.committed = preimage(kmod, slot);
+		err = fn(arg, &page);
+		if (err)
+			return err;
+		slot = kmod->slot[slot].next;
+	}
+	return 0;
+}
+
+static int collect(struct tracker *tracker, uint32_t tid,
+		   int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	uint32_t i, first;
+	int err;
+
+	(void)tid;
+	for (i = 0; i < RVM_TRACK_TXS; i++) {
+		first = __atomic_load_n(&kmod->ctl->tx[i].first, __ATOMIC_ACQUIRE);
+		if (!first)
+			continue;
+		kmod->seen[i] = __atomic_load_n(&kmod->ctl->tx[i].tid, __ATOMIC_RELAXED);
+		err = visit(kmod, first, fn, arg);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* End all transactions that collect saw, and the one that runs. */
+static int finish(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
+{
+	uint32_t i;
+	int err;
+
+	kmod->strays += __atomic_load_n(&kmod->ctl->tx[0].count, __ATOMIC_RELAXED);
+	err = netlink_end(kmod->nl, kmod->fd, tid, lsn, flags | RVM_TRACK_END_STRAYS);
+	kmod->seen[tid % RVM_TRACK_TXS] = 0;
+	for (i = 1; i < RVM_TRACK_TXS && !err; i++) {
+		if (kmod->seen[i])
+			err = netlink_end(kmod->nl, kmod->fd, kmod->seen[i], lsn, flags);
+		kmod->seen[i] = 0;
+	}
+	forget(kmod);
+	return err;
+}
+
+static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
+{
+	return finish(to_kmod(tracker), tid, lsn, 0);
+}
+
+static int roll_back(struct tracker *tracker, uint32_t tid)
+{
+	return finish(to_kmod(tracker), tid, 0, RVM_TRACK_END_ABORT);
+}
+
+static char *committed(struct tracker *tracker, uint64_t page)
+{
+	struct kmod *kmod = to_kmod(tracker);
+
+	return preimage(kmod, __atomic_load_n(&kmod->words[page].slot, __ATOMIC_ACQUIRE));
+}
+
+/* Before the store to the page that it is for: see WRITEBACK in the protocol. */
+static void hold(struct tracker *tracker, uint64_t first, uint64_t last)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	uint64_t page;
+
+	for (page = first; page <= last; page++)
+		__atomic_fetch_add(&kmod->words[page].hold, 1, __ATOMIC_SEQ_CST);
+}
+
+static void raise_u64(__u64 *at, uint64_t value)
+{
+	__u64 old = __atomic_load_n(at, __ATOMIC_RELAXED);
+
+	while (old < value &&
+	       !__atomic_compare_exchange_n(at, &old, value, false, __ATOMIC_SEQ_CST,
+					    __ATOMIC_RELAXED))
+		;
+}
+
+static void release(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	uint64_t page;
+
+	for (page = first; page <= last; page++) {
+		raise_u64(&kmod->words[page].lsn, lsn);
+		__atomic_fetch_sub(&kmod->words[page].hold, 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+static void durable(struct tracker *tracker, uint64_t lsn)
+{
+	raise_u64(&to_kmod(tracker)->ctl->durable_lsn, lsn);
+}
+
+static int writeback(struct tracker *tracker, const uint64_t *pages, size_t n, uint64_t *busy,
+		     size_t *n_busy)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	size_t done, part, part_busy;
+	int err;
+
+	*n_busy = 0;
+	for (done = 0; done < n; done += part) {
+		part = n - done < RVM_TRACK_PAGES_MAX ? n - done : RVM_TRACK_PAGES_MAX;
+		err = netlink_writeback(kmod->nl, kmod->fd, pages + done, part, busy + *n_busy,
+					&part_busy);
+		if (err)
+			return err;
+		*n_busy += part_busy;
+	}
+	return 0;
+}
+
+static void stats(struct tracker *tracker, struct track_stats *stats)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	struct netlink_stats now;
+
+	memset(stats, 0, sizeof(*stats));
+	if (netlink_stats(kmod->nl, kmod->fd, &now))
+		return;
+	stats->first_writes = now.first_writes;
+	stats->strays = __atomic_load_n(&kmod->strays, __ATOMIC_RELAXED) + now.stray;
+	stats->written_back = now.written;
+}
+
+const struct track_ops track_kmod = {
+	.name = "kmod",
+	.flag = RVM_TRACK_KMOD,
+	.tracks = true,
+	.strict = true,
+	.probe = probe,
+	.open = open_region,
+	.close = close_region,
+	.enter = enter,
+	.leave = leave,
+	.begin = begin,
+	.collect = collect,
+	.end = end,
+	.restore = roll_back,
+	.committed = committed,
+	.hold = hold,
+	.release = release,
+	.durable = durable,
+	.writeback = writeback,
+	.stats = stats,
+};

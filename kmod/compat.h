@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What differs between the kernels the module is built for, and nothing else. */
+#ifndef _RVMT_COMPAT_H
+#define _RVMT_COMPAT_H
+
+#include <linux/err.h>
+#include <linux/fs.h>
+#include <linux/kconfig.h>
+#include <linux/mm.h>
+#include <linux/pagemap.h>
+
+#ifndef CONFIG_64BIT
+#error "rvm_track needs a 64-bit kernel: the areas of a region use 63 bits of file offset"
+#endif
+
+/* Linux 6.3 made vm_flags private; Kbuild looks for its accessors. */
+#ifndef RVMT_HAVE_VM_FLAGS_SET
+static inline void vm_flags_set(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags |= flags;
+}
+
+static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flags)
+{
+	vma->vm_flags &= ~flags;
+}
+#endif
+
+/* Linux 6.3 gave the operations of inodes another first argument. */
+#ifdef RVMT_HAVE_MNT_IDMAP
+typedef struct mnt_idmap rvmt_idmap;
+#else
+typedef struct user_namespace rvmt_idmap;
+#endif
+
+/**
+ * rvmt_find_folio() - look a page up in the page cache
+ * @mapping: where
+ * @index: which page
+ *
+ * Linux 6.3 turned the NULL of filemap_get_folio() into an error pointer.
+ *
+ * Return: the folio with a reference, or NULL.
+ */
+static inline struct folio *rvmt_find_folio(struct address_space *mapping, pgoff_t index)
+{
+	struct folio *folio = filemap_get_folio(mapping, index);
+
+	return IS_ERR_OR_NULL(folio) || xa_is_value(folio) ? NULL : folio;
+}
+
+/* The walkers of shared mappings are there only where a driver selects them. */
+#if IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS)
+#define RVMT_HAVE_DIRTY_HELPERS	1
+#else
+#define RVMT_HAVE_DIRTY_HELPERS	0
+static inline unsigned long wp_shared_mapping_range(struct address_space *mapping,
+						    pgoff_t first, pgoff_t nr)
+{
+	return 0;
+}
+
+static inline unsigned long
+clean_record_shared_mapping_range(struct address_space *mapping, pgoff_t first, pgoff_t nr,
+				  pgoff_t bitmap_first, unsigned long *bitmap,
+				  pgoff_t *start, pgoff_t *end)
+{
+	return 0;
+}
+#endif
+
+#endif /* _RVMT_COMPAT_H */

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Every bound of the module that the protocol does not name itself. */
+#ifndef _RVMT_LIMITS_H
+#define _RVMT_LIMITS_H
+
+/* Slots of a region whose creator did not say, and the most one may ask for. */
+#define RVMT_SLOTS_DEFAULT	(1U << 20)
+#define RVMT_SLOTS_MAX		(1U << 26)
+
+/* Free slots that keep their arena pages for the next transaction. */
+#define RVMT_RETAIN_DEFAULT	1024U
+
+/* Pages that TX_END and ARM write-protect at once. */
+#define RVMT_BATCH		256U
+
+/* A run of pages is dense when neighbours are at most this far apart ... */
+#define RVMT_DENSE_GAP		16U
+/* ... and there are at least so many. */
+#define RVMT_DENSE_MIN		8U
+
+/* Pages copied and in flight to the segment at once. */
+#define RVMT_WB_CHUNK		256U
+
+/* Pages written between two syncs of the segment. */
+#define RVMT_WB_SYNC		16384U
+
+/* Tries to raise a word's LSN while the library changes it. */
+#define RVMT_LSN_TRIES		64U
+
+#endif /* _RVMT_LIMITS_H */

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The module rvm_track: its parameters, its beginning and its end. */
+
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+
+#include "netlink.h"
+#include "page.h"
+#include "track.h"
+
+module_param_named(slots, rvmt_netlink_slots, uint, 0644);
+MODULE_PARM_DESC(slots, "Pages of a region that may have owners at once, if its creator does not say");
+module_param_named(retain, rvmt_track_retain, uint, 0644);
+MODULE_PARM_DESC(retain, "Free slots of a region that keep their memory for the next transaction");
+
+static int __init rvmt_init(void)
+{
+	int err;
+
+	err = rvmt_page_init();
+	if (err)
+		return err;
+	err = rvmt_netlink_init();
+	if (err)
+		rvmt_page_exit();
+	return err;
+}
+
+/* No region is left, or the module could not be unloaded. */
+static void __exit rvmt_exit(void)
+{
+	rvmt_netlink_exit();
+	rvmt_page_exit();
+}
+
+module_init(rvmt_init);
+module_exit(rvmt_exit);
+
+MODULE_AUTHOR("The RVM authors");
+MODULE_DESCRIPTION("Page tracking and ordered writeback for recoverable memory");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,622 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The commands of the generic netlink family. */
+
+#include <linux/capability.h>
+#include <linux/cred.h>
+#include <linux/fcntl.h>
+#include <linux/file.h>
+#include <linux/module.h>
+#include <linux/pid.h>
+#include <linux/rvm_track.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/sort.h>
+#include <linux/workqueue.h>
+#include <net/genetlink.h>
+#include <net/sock.h>
+
+#include "event.h"
+#include "inode.h"
+#include "netlink.h"
+#include "page.h"
+#include "region.h"
+#include "trace.h"
+#include "track.h"
+#include "vma.h"
+#include "writeback.h"
+
+/* Say why, and be the error. */
+#define REFUSE(info, err, msg) ({ GENL_SET_ERR_MSG(info, msg); (err); })
+
+unsigned int rvmt_netlink_slots = RVMT_SLOTS_DEFAULT;
+
+static struct workqueue_struct *writeback_queue;
+
+/*
+ * A descriptor in a message means a file of whoever sends it.  Somebody else
+ * may have opened the socket and left it to a more privileged program to write
+ * to: then the message is not that program's wish.
+ */
+static int check_sender(struct sk_buff *skb, struct genl_info *info)
+{
+	const struct sock *sk = NETLINK_CB(skb).sk;
+	const struct cred *opener, *sender = current_cred();
+
+	if (!sk || !sk->sk_socket || !sk->sk_socket->file)
+		return REFUSE(info, -EPERM, "the socket has no file");
+	opener = sk->sk_socket->file->f_cred;
+	if (opener == sender)
+		return 0;
+	if (uid_eq(opener->euid, sender->euid) && opener->user_ns == sender->user_ns &&
+	    cap_issubset(sender->cap_effective, opener->cap_effective))
+		return 0;
+	return REFUSE(info, -EPERM, "the socket was opened with other credentials");
+}
+
+/* The file behind an attribute, or an error pointer. */
+static struct file *get_file_attr(struct sk_buff *skb, struct genl_info *info, int attr)
+{
+	struct file *file;
+	int err;
+
+	err = check_sender(skb, info);
+	if (err)
+		return ERR_PTR(err);
+	if (!info->attrs[attr])
+		return ERR_PTR(REFUSE(info, -EINVAL, "a file descriptor is missing"));
+	file = fget(nla_get_s32(info->attrs[attr]));
+	if (!file)
+		return ERR_PTR(REFUSE(info, -EBADF, "no such file descriptor"));
+	return file;
+}
+
+/* The file of the region that a command is about, or an error pointer. */
+static struct file *get_region(struct sk_buff *skb, struct genl_info *info, bool owner)
+{
+	struct file *file = get_file_attr(skb, info, RVM_TRACK_A_FD);
+	struct rvmt_region *region;
+	int err;
+
+	if (IS_ERR(file))
+		return file;
+	region = rvmt_vma_region(file);
+	if (!region)
+		err = REFUSE(info, -EINVAL, "the file descriptor is not a region");
+	else if (owner && region->owner != task_tgid(current))
+		err = REFUSE(info, -EPERM, "the region belongs to another process");
+	else
+		return file;
+	fput(file);
+	return ERR_PTR(err);
+}
+
+static u32 flags_of(const struct genl_info *info)
+{
+	return info->attrs[RVM_TRACK_A_FLAGS] ? nla_get_u32(info->attrs[RVM_TRACK_A_FLAGS]) : 0;
+}
+
+/* May this file be a segment? */
+static int check_segment(struct genl_info *info, const struct file *seg)
+{
+	const struct inode *inode = seg->f_mapping->host;
+
+	if (rvmt_vma_region(seg))
+		return REFUSE(info, -ELOOP, "the segment is itself a region");
+	if (!S_ISREG(inode->i_mode) && !S_ISBLK(inode->i_mode))
+		return REFUSE(info, -EINVAL, "the segment is no regular file or block device");
+	if (!(seg->f_mode & FMODE_READ) || !(seg->f_mode & FMODE_WRITE))
+		return REFUSE(info, -EACCES, "the segment is not open for reading and writing");
+	if (seg->f_flags & O_APPEND)
+		return REFUSE(info, -EINVAL, "the segment is open with O_APPEND");
+	if (!seg->f_op->read_iter || !seg->f_op->write_iter || !seg->f_op->fsync)
+		return REFUSE(info, -EINVAL, "the segment cannot be read, written or synced");
+	if (IS_SWAPFILE(inode))
+		return REFUSE(info, -ETXTBSY, "the segment is a swap file");
+	return 0;
+}
+
+static int check_range(struct genl_info *info, const struct file *seg, u64 offset, u64 length)
+{
+	if (!length || !PAGE_ALIGNED(length) || !PAGE_ALIGNED(offset))
+		return REFUSE(info, -EINVAL, "offset or length is not a multiple of the page size");
+	if (length > RVM_TRACK_LENGTH_MAX || offset > LLONG_MAX || length > LLONG_MAX - offset)
+		return REFUSE(info, -EOVERFLOW, "offset plus length is too large");
+	if (i_size_read(seg->f_mapping->host) < offset + length)
+		return REFUSE(info, -ENXIO, "the segment is too small");
+	return 0;
+}
+
+/* Check all that is asked for, and make the region; it is not yet reachable. */
+static struct rvmt_region *new_region(struct genl_info *info, struct file *seg)
+{
+	u64 offset = nla_get_u64(info->attrs[RVM_TRACK_A_OFFSET]);
+	u64 length = nla_get_u64(info->attrs[RVM_TRACK_A_LENGTH]);
+	u32 slots = READ_ONCE(rvmt_netlink_slots), flags = flags_of(info);
+	struct rvmt_region *region;
+	int err;
+
+	if (info->attrs[RVM_TRACK_A_SLOTS])
+		slots = nla_get_u32(info->attrs[RVM_TRACK_A_SLOTS]);
+	if (!slots || slots > RVMT_SLOTS_MAX)
+		return ERR_PTR(REFUSE(info, -EINVAL, "no or too many slots"));
+	if (flags & ~RVM_TRACK_REGION_STRICT)
+		return ERR_PTR(REFUSE(info, -EINVAL, "unknown flag"));
+	err = check_segment(info, seg) ?: check_range(info, seg, offset, length);
+	if (err)
+		return ERR_PTR(err);
+	region = rvmt_region_new(seg, offset, length, slots, flags, genl_info_net(info));
+	if (!region)
+		return ERR_PTR(REFUSE(info, -ENOMEM, "no memory for the region"));
+	err = rvmt_region_claim(region);
+	if (!err)
+		return region;
+	rvmt_region_free(region);
+	return ERR_PTR(REFUSE(info, err, "another live region overlaps"));
+}
+
+static struct file *new_region_file(struct genl_info *info, struct file *seg)
+{
+	struct rvmt_region *region = new_region(info, seg);
+	struct file *file;
+
+	if (IS_ERR(region))
+		return ERR_CAST(region);
+	file = rvmt_inode_file(region, &rvmt_vma_fops, &rvmt_page_aops);
+	if (!IS_ERR(file)) {
+		trace_rvm_track_region_create(region->id, region->offset, region->length,
+					      region->slots, region->flags);
+		return file;
+	}
+	rvmt_region_free(region);
+	return ERR_PTR(REFUSE(info, PTR_ERR(file), "no file for the region"));
+}
+
+static int reply_created(struct genl_info *info, int fd, u64 id)
+{
+	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	void *header;
+
+	if (!skb)
+		return -ENOMEM;
+	header = genlmsg_put_reply(skb, info, &rvmt_family, 0, RVM_TRACK_CMD_REGION_CREATE);
+	if (!header || nla_put_s32(skb, RVM_TRACK_A_FD, fd) ||
+	    nla_put_u64_64bit(skb, RVM_TRACK_A_ID, id, RVM_TRACK_A_PAD)) {
+		nlmsg_free(skb);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return genlmsg_reply(skb, info);
+}
+
+static int install_region(struct genl_info *info, struct file *file)
+{
+	int fd = get_unused_fd_flags(O_CLOEXEC), err;
+
+	if (fd < 0)
+		return REFUSE(info, fd, "no file descriptor is free");
+	err = reply_created(info, fd, rvmt_vma_region(file)->id);
+	if (err) {
+		put_unused_fd(fd);
+		return REFUSE(info, err, "the answer could not be sent");
+	}
+	fd_install(fd, file);
+	return 0;
+}
+
+static int region_create(struct sk_buff *skb, struct genl_info *info)
+{
+	struct file *seg = get_file_attr(skb, info, RVM_TRACK_A_SEG_FD), *file;
+	int err;
+
+	if (IS_ERR(seg))
+		return PTR_ERR(seg);
+	if (!info->attrs[RVM_TRACK_A_OFFSET] || !info->attrs[RVM_TRACK_A_LENGTH])
+		file = ERR_PTR(REFUSE(info, -EINVAL, "offset or length is missing"));
+	else
+		file = new_region_file(info, seg);
+	fput(seg);
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	err = install_region(info, file);
+	if (err)
+		fput(file);
+	return err;
+}
+
+/* Strays may be ended without a transaction, which is tid 0. */
+static int check_end(struct genl_info *info, u32 flags)
+{
+	u32 tid;
+
+	if (flags & ~(RVM_TRACK_END_ABORT | RVM_TRACK_END_STRAYS))
+		return REFUSE(info, -EINVAL, "unknown flag");
+	if (!info->attrs[RVM_TRACK_A_TID])
+		return REFUSE(info, -EINVAL, "the transaction is missing");
+	tid = nla_get_u32(info->attrs[RVM_TRACK_A_TID]);
+	if (!rvmt_track_tid_ok(tid) && (tid || !(flags & RVM_TRACK_END_STRAYS)))
+		return REFUSE(info, -EINVAL, "no transaction can have this id");
+	return 0;
+}
+
+static int tx_end(struct sk_buff *skb, struct genl_info *info)
+{
+	struct file *file = get_region(skb, info, true);
+	u32 flags = flags_of(info);
+	u64 lsn = 0;
+	int err;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	err = check_end(info, flags);
+	if (err)
+		goto out;
+	if (info->attrs[RVM_TRACK_A_LSN])
+		lsn = nla_get_u64(info->attrs[RVM_TRACK_A_LSN]);
+	rvmt_track_end(rvmt_vma_region(file), nla_get_u32(info->attrs[RVM_TRACK_A_TID]), lsn,
+		       flags);
+out:
+	fput(file);
+	return err;
+}
+
+static int arm(struct sk_buff *skb, struct genl_info *info)
+{
+	struct file *file = get_region(skb, info, true);
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	rvmt_track_arm(rvmt_vma_region(file));
+	fput(file);
+	return 0;
+}
+
+/**
+ * struct request - a WRITEBACK on its way
+ * @work: runs it: I/O in the command would hold all of generic netlink up
+ * @file: the region; its reference keeps the module as well
+ * @net: where the asker is
+ * @portid: who asked
+ * @seq: of the question
+ * @wb: what is asked for
+ * @list: pages, if they are not a range
+ */
+struct request {
+	struct work_struct work;
+	struct file *file;
+	struct net *net;
+	u32 portid;
+	u32 seq;
+	struct rvmt_wb wb;
+	u64 list[];
+};
+
+static int fill_written(struct sk_buff *skb, const struct rvmt_wb *wb)
+{
+	if (nla_put_u64_64bit(skb, RVM_TRACK_A_WRITTEN, wb->written, RVM_TRACK_A_PAD) ||
+	    nla_put_s32(skb, RVM_TRACK_A_ERROR, wb->error))
+		return -EMSGSIZE;
+	if (!wb->busy_count)
+		return 0;
+	if (nla_put_u64_64bit(skb, RVM_TRACK_A_BUSY_COUNT, wb->busy_count, RVM_TRACK_A_PAD))
+		return -EMSGSIZE;
+	return nla_put(skb, RVM_TRACK_A_BUSY, wb->nr_busy * sizeof(*wb->busy), wb->busy);
+}
+
+/* Whoever asked may be gone by now. */
+static void reply_written(const struct request *request)
+{
+	const struct rvmt_wb *wb = &request->wb;
+	struct sk_buff *skb;
+	void *header;
+
+	skb = genlmsg_new(NLMSG_DEFAULT_SIZE + wb->nr_busy * sizeof(*wb->busy), GFP_KERNEL);
+	if (!skb)
+		return;
+	header = genlmsg_put(skb, request->portid, request->seq, &rvmt_family, 0,
+			     RVM_TRACK_CMD_WRITEBACK);
+	if (!header || fill_written(skb, wb)) {
+		nlmsg_free(skb);
+		return;
+	}
+	genlmsg_end(skb, header);
+	genlmsg_unicast(request->net, skb, request->portid);
+}
+
+static void free_request(struct request *request)
+{
+	if (request->net)
+		put_net(request->net);
+	if (request->file)
+		fput(request->file);
+	kvfree(request->wb.busy);
+	kvfree(request);
+}
+
+static void run_request(struct work_struct *work)
+{
+	struct request *request = container_of(work, struct request, work);
+
+	rvmt_writeback(rvmt_vma_region(request->file), &request->wb);
+	reply_written(request);
+	free_request(request);
+}
+
+static int compare_u64(const void *a, const void *b)
+{
+	u64 x = *(const u64 *)a, y = *(const u64 *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static int parse_list(struct genl_info *info, struct request *request, u64 pages)
+{
+	const struct nlattr *attr = info->attrs[RVM_TRACK_A_PAGES];
+	struct rvmt_wb *wb = &request->wb;
+
+	wb->count = nla_len(attr) / sizeof(u64);
+	if (!wb->count || nla_len(attr) % sizeof(u64))
+		return REFUSE(info, -EINVAL, "the list of pages is empty or torn");
+	nla_memcpy(request->list, attr, nla_len(attr));
+	sort(request->list, wb->count, sizeof(u64), compare_u64, NULL);
+	if (request->list[wb->count - 1] >= pages)
+		return REFUSE(info, -ERANGE, "a page lies outside the region");
+	wb->list = request->list;
+	wb->max_busy = wb->count;
+	return 0;
+}
+
+static int parse_pages(struct genl_info *info, struct request *request, u64 pages)
+{
+	struct nlattr *first = info->attrs[RVM_TRACK_A_FIRST];
+	struct nlattr *count = info->attrs[RVM_TRACK_A_COUNT];
+	struct rvmt_wb *wb = &request->wb;
+
+	if (!first == !info->attrs[RVM_TRACK_A_PAGES] || !first != !count)
+		return REFUSE(info, -EINVAL, "give either first and count, or a list of pages");
+	if (!first)
+		return parse_list(info, request, pages);
+	if (!nla_get_u64(count))
+		return REFUSE(info, -EINVAL, "the count of pages is 0");
+	if (nla_get_u64(first) >= pages || nla_get_u64(count) > pages - nla_get_u64(first))
+		return REFUSE(info, -ERANGE, "a page lies outside the region");
+	wb->first = nla_get_u64(first);
+	wb->last = wb->first + nla_get_u64(count) - 1;
+	wb->max_busy = min_t(u64, nla_get_u64(count), RVM_TRACK_PAGES_MAX);
+	return 0;
+}
+
+static struct request *new_request(struct genl_info *info, struct file *file)
+{
+	const struct nlattr *list = info->attrs[RVM_TRACK_A_PAGES];
+	struct request *request;
+	int err;
+
+	request = kvzalloc(sizeof(*request) + (list ? nla_len(list) : 0), GFP_KERNEL_ACCOUNT);
+	if (!request)
+		return ERR_PTR(REFUSE(info, -ENOMEM, "no memory for the request"));
+	err = parse_pages(info, request, rvmt_region_pages(rvmt_vma_region(file)));
+	if (err)
+		goto err_free;
+	request->wb.busy = kvmalloc_array(request->wb.max_busy, sizeof(u64), GFP_KERNEL_ACCOUNT);
+	if (!request->wb.busy) {
+		err = REFUSE(info, -ENOMEM, "no memory for the request");
+		goto err_free;
+	}
+	return request;
+
+err_free:
+	free_request(request);
+	return ERR_PTR(err);
+}
+
+static int writeback(struct sk_buff *skb, struct genl_info *info)
+{
+	struct file *file = get_region(skb, info, true);
+	struct request *request;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	request = new_request(info, file);
+	if (IS_ERR(request)) {
+		fput(file);
+		return PTR_ERR(request);
+	}
+	INIT_WORK(&request->work, run_request);
+	request->file = file;
+	request->net = get_net(genl_info_net(info));
+	request->portid = info->snd_portid;
+	request->seq = info->snd_seq;
+	queue_work(writeback_queue, &request->work);
+	return 0;
+}
+
+static int put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, RVM_TRACK_A_PAD);
+}
+
+static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
+{
+	const struct rvmt_stats *stats = &region->stats;
+
+	if (put_u64(skb, RVM_TRACK_A_STAT_RESIDENT, region->inode->i_mapping->nrpages) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_OWNED, READ_ONCE(region->nr_owned)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_STRAY, READ_ONCE(region->tx[0].count)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_FIRST_WRITES, atomic64_read(&stats->first_writes)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_WRITTEN, atomic64_read(&stats->written)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_BUSY, atomic64_read(&stats->busy)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_READ, atomic64_read(&stats->read)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_ROLLED_BACK, atomic64_read(&stats->rolled_back)))
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int fill_region(struct sk_buff *skb, struct rvmt_region *region, void *header)
+{
+	if (!header ||
+	    put_u64(skb, RVM_TRACK_A_ID, region->id) ||
+	    put_u64(skb, RVM_TRACK_A_OFFSET, region->offset) ||
+	    put_u64(skb, RVM_TRACK_A_LENGTH, region->length) ||
+	    nla_put_u32(skb, RVM_TRACK_A_SLOTS, region->slots) ||
+	    nla_put_u32(skb, RVM_TRACK_A_FLAGS, region->flags) ||
+	    nla_put_u32(skb, RVM_TRACK_A_PID, region->pid) ||
+	    fill_stats(skb, region)) {
+		if (header)
+			genlmsg_cancel(skb, header);
+		return -EMSGSIZE;
+	}
+	genlmsg_end(skb, header);
+	return 0;
+}
+
+static int region_get(struct sk_buff *skb, struct genl_info *info)
+{
+	struct file *file = get_region(skb, info, false);
+	struct sk_buff *reply;
+	int err = -ENOMEM;
+	void *header;
+
+	if (IS_ERR(file))
+		return PTR_ERR(file);
+	reply = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
+	if (!reply)
+		goto out;
+	header = genlmsg_put_reply(reply, info, &rvmt_family, 0, RVM_TRACK_CMD_REGION_GET);
+	err = fill_region(reply, rvmt_vma_region(file), header);
+	if (err)
+		nlmsg_free(reply);
+	else
+		err = genlmsg_reply(reply, info);
+out:
+	fput(file);
+	return err ? REFUSE(info, err, "the answer could not be sent") : 0;
+}
+
+/**
+ * struct dump - a dump of the regions
+ * @skb: where to
+ * @cb: args[0] is the id of the last region in it
+ */
+struct dump {
+	struct sk_buff *skb;
+	struct netlink_callback *cb;
+};
+
+static int dump_one(struct rvmt_region *region, void *arg)
+{
+	struct dump *dump = arg;
+	void *header;
+	int err;
+
+	if (!uid_eq(region->uid, current_uid()) && !capable(CAP_SYS_ADMIN))
+		return 0;
+	header = genlmsg_put(dump->skb, NETLINK_CB(dump->cb->skb).portid,
+			     dump->cb->nlh->nlmsg_seq, &rvmt_family, NLM_F_MULTI,
+			     RVM_TRACK_CMD_REGION_GET);
+	err = fill_region(dump->skb, region, header);
+	if (!err)
+		dump->cb->args[0] = region->id;
+	return err;
+}
+
+static int region_dump(struct sk_buff *skb, struct netlink_callback *cb)
+{
+	struct dump dump = { .skb = skb, .cb = cb };
+	int err = rvmt_region_each(cb->args[0], dump_one, &dump);
+
+	return err && !skb->len ? err : skb->len;
+}
+
+static const struct nla_policy create_policy[RVM_TRACK_A_MAX + 1] = {
+	[RVM_TRACK_A_SEG_FD] = { .type = NLA_S32 },
+	[RVM_TRACK_A_OFFSET] = { .type = NLA_U64 },
+	[RVM_TRACK_A_LENGTH] = { .type = NLA_U64 },
+	[RVM_TRACK_A_SLOTS] = { .type = NLA_U32 },
+	[RVM_TRACK_A_FLAGS] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy end_policy[RVM_TRACK_A_MAX + 1] = {
+	[RVM_TRACK_A_FD] = { .type = NLA_S32 },
+	[RVM_TRACK_A_TID] = { .type = NLA_U32 },
+	[RVM_TRACK_A_LSN] = { .type = NLA_U64 },
+	[RVM_TRACK_A_FLAGS] = { .type = NLA_U32 },
+};
+
+static const struct nla_policy fd_policy[RVM_TRACK_A_MAX + 1] = {
+	[RVM_TRACK_A_FD] = { .type = NLA_S32 },
+};
+
+static const struct nla_policy writeback_policy[RVM_TRACK_A_MAX + 1] = {
+	[RVM_TRACK_A_FD] = { .type = NLA_S32 },
+	[RVM_TRACK_A_FIRST] = { .type = NLA_U64 },
+	[RVM_TRACK_A_COUNT] = { .type = NLA_U64 },
+	[RVM_TRACK_A_PAGES] = {
+		.type = NLA_BINARY,
+		.len = RVM_TRACK_PAGES_MAX * sizeof(u64),
+	},
+};
+
+static const struct genl_ops ops[] = {
+	{
+		.cmd = RVM_TRACK_CMD_REGION_CREATE,
+		.doit = region_create,
+		.policy = create_policy,
+		.maxattr = RVM_TRACK_A_MAX,
+	}, {
+		.cmd = RVM_TRACK_CMD_TX_END,
+		.doit = tx_end,
+		.policy = end_policy,
+		.maxattr = RVM_TRACK_A_MAX,
+	}, {
+		.cmd = RVM_TRACK_CMD_ARM,
+		.doit = arm,
+		.policy = fd_policy,
+		.maxattr = RVM_TRACK_A_MAX,
+	}, {
+		.cmd = RVM_TRACK_CMD_WRITEBACK,
+		.doit = writeback,
+		.policy = writeback_policy,
+		.maxattr = RVM_TRACK_A_MAX,
+	}, {
+		.cmd = RVM_TRACK_CMD_REGION_GET,
+		.doit = region_get,
+		.dumpit = region_dump,
+		.policy = fd_policy,
+		.maxattr = RVM_TRACK_A_MAX,
+	},
+};
+
+static const struct genl_multicast_group groups[] = {
+	{ .name = RVM_TRACK_GENL_MCGRP_EVENTS },
+};
+
+struct genl_family rvmt_family __ro_after_init = {
+	.name = RVM_TRACK_GENL_NAME,
+	.version = RVM_TRACK_GENL_VERSION,
+	.module = THIS_MODULE,
+	.netnsok = true,
+	.parallel_ops = true,
+	.ops = ops,
+	.n_ops = ARRAY_SIZE(ops),
+	.mcgrps = groups,
+	.n_mcgrps = ARRAY_SIZE(groups),
+};
+
+int __init rvmt_netlink_init(void)
+{
+	int err;
+
+	writeback_queue = alloc_workqueue("rvm_track", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!writeback_queue)
+		return -ENOMEM;
+	err = genl_register_family(&rvmt_family);
+	if (err)
+		destroy_workqueue(writeback_queue);
+	return err;
+}
+
+void rvmt_netlink_exit(void)
+{
+	genl_unregister_family(&rvmt_family);
+	destroy_workqueue(writeback_queue);
+}

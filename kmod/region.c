@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A region: its identity, its shared areas and what it counts. */
+
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/mm.h>
+#include <linux/pid.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+#include <net/net_namespace.h>
+
+#include "page.h"
+#include "region.h"
+#include "trace.h"
+
+#define WORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct rvm_track_word))
+#define DESCS_PER_PAGE	(PAGE_SIZE / sizeof(struct rvm_track_slot))
+
+static_assert(PAGE_SIZE == RVM_TRACK_PAGE_SIZE);
+static_assert(PAGE_SIZE % sizeof(struct rvm_track_word) == 0);
+static_assert(PAGE_SIZE % sizeof(struct rvm_track_slot) == 0);
+static_assert(sizeof(struct rvm_track_ctl) % PAGE_SIZE == 0);
+
+static DEFINE_MUTEX(regions_mutex);	/* protects the two below */
+static LIST_HEAD(regions);
+static u64 last_id;
+
+static void init_region(struct rvmt_region *region)
+{
+	unsigned int i;
+
+	INIT_LIST_HEAD(&region->link);
+	INIT_LIST_HEAD(&region->loose);
+	INIT_LIST_HEAD(&region->idle);
+	xa_init_flags(&region->words, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&region->descs, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&region->arena, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	mutex_init(&region->tx_mutex);
+	mutex_init(&region->wb_mutex);
+	spin_lock_init(&region->lock);
+	for (i = 0; i < RVM_TRACK_TXS; i++)
+		INIT_LIST_HEAD(&region->tx[i].pages);
+}
+
+static struct rvm_track_ctl *new_ctl(const struct rvmt_region *region)
+{
+	struct rvm_track_ctl *ctl;
+
+	ctl = __vmalloc(sizeof(*ctl), GFP_KERNEL_ACCOUNT | __GFP_ZERO);
+	if (!ctl)
+		return NULL;
+	ctl->version = RVM_TRACK_GENL_VERSION;
+	ctl->flags = region->flags;
+	ctl->length = region->length;
+	ctl->slots = region->slots;
+	return ctl;
+}
+
+struct rvmt_region *rvmt_region_new(struct file *seg, loff_t offset, u64 length, u32 slots,
+				    u32 flags, struct net *net)
+{
+	struct rvmt_region *region = kvzalloc(sizeof(*region), GFP_KERNEL_ACCOUNT);
+
+	if (!region)
+		return NULL;
+	init_region(region);
+	region->offset = offset;
+	region->length = length;
+	region->slots = slots;
+	region->flags = flags;
+	region->ctl = new_ctl(region);
+	if (!region->ctl) {
+		kvfree(region);
+		return NULL;
+	}
+	region->seg = get_file(seg);
+	region->owner = get_pid(task_tgid(current));
+	region->pid = task_tgid_vnr(current);
+	region->uid = current_uid();
+	region->net = get_net(net);
+	return region;
+}
+
+static bool overlap(const struct rvmt_region *a, const struct rvmt_region *b)
+{
+	return a->seg->f_mapping == b->seg->f_mapping &&
+	       a->offset < b->offset + b->length && b->offset < a->offset + a->length;
+}
+
+int rvmt_region_claim(struct rvmt_region *region)
+{
+	struct rvmt_region *other;
+	int err = 0;
+
+	mutex_lock(&regions_mutex);
+	list_for_each_entry(other, &regions, link) {
+		if (overlap(region, other)) {
+			err = -EBUSY;
+			goto out;
+		}
+	}
+	region->id = ++last_id;
+	list_add_tail(&region->link, &regions);
+out:
+	mutex_unlock(&regions_mutex);
+	return err;
+}
+
+static void free_area(struct xarray *area)
+{
+	struct page *page;
+	unsigned long index;
+
+	xa_for_each(area, index, page)
+		put_page(page);
+	xa_destroy(area);
+}
+
+void rvmt_region_free(struct rvmt_region *region)
+{
+	mutex_lock(&regions_mutex);
+	list_del(&region->link);
+	mutex_unlock(&regions_mutex);
+
+	trace_rvm_track_region_destroy(region->id);
+	WARN_ON_ONCE(region->vmas || region->nr_owned || region->nr_loose);
+	rvmt_page_free_list(&region->idle);
+	free_area(&region->arena);
+	free_area(&region->descs);
+	free_area(&region->words);
+	put_net(region->net);
+	put_pid(region->owner);
+	fput(region->seg);
+	vfree(region->ctl);
+	kvfree(region);
+}
+
+int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg), void *arg)
+{
+	struct rvmt_region *region;
+	int ret = 0;
+
+	mutex_lock(&regions_mutex);
+	list_for_each_entry(region, &regions, link) {
+		if (region->id <= after || !region->inode)
+			continue;
+		ret = fn(region, arg);
+		if (ret)
+			break;
+	}
+	mutex_unlock(&regions_mutex);
+	return ret;
+}
+
+struct page *rvmt_area_page(struct xarray *area, unsigned long index)
+{
+	struct page *page = xa_load(area, index), *old;
+
+	if (page)
+		return page;
+	page = alloc_page(GFP_NOFS | __GFP_ACCOUNT | __GFP_ZERO);
+	if (!page)
+		return NULL;
+	old = xa_cmpxchg(area, index, NULL, page, GFP_NOFS);
+	if (!old)
+		return page;
+	put_page(page);
+	return xa_is_err(old) ? NULL : old;
+}
+
+struct rvm_track_word *rvmt_region_word(struct rvmt_region *region, pgoff_t index)
+{
+	struct page *page = rvmt_area_page(&region->words, index / WORDS_PER_PAGE);
+	struct rvm_track_word *word;
+
+	if (!page)
+		return NULL;
+	word = page_address(page);
+	return word + index % WORDS_PER_PAGE;
+}
+
+struct rvm_track_slot *rvmt_region_desc(struct rvmt_region *region, u32 slot)
+{
+	struct page *page = rvmt_area_page(&region->descs, slot / DESCS_PER_PAGE);
+	struct rvm_track_slot *desc;
+
+	if (!page)
+		return NULL;
+	desc = page_address(page);
+	return desc + slot % DESCS_PER_PAGE;
+}

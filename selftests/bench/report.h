@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The report: a table for people and CSV for programs. */
+#ifndef SELFTESTS_BENCH_REPORT_H
+#define SELFTESTS_BENCH_REPORT_H
+
+#include "sample.h"
+#include "series.h"
+
+/**
+ * struct row - all samples of one subject in one workload
+ * @rate: transactions a second
+ * @log_bytes: bytes of log a transaction
+ * @io_bytes: bytes written to disks a transaction
+ * @ratio: its rate by the rate of set_range in the same round
+ */
+struct row {
+	struct series rate;
+	struct series log_bytes;
+	struct series io_bytes;
+	struct series ratio;
+};
+
+/**
+ * report_open() - where the CSV goes
+ * @path: the file, begun anew
+ * @where: "native" or the kernel of the VM, for its first column
+ *
+ * Return: 0 or a negative errno.
+ */
+int report_open(const char *path, const char *where);
+
+/** report_sample() - a line of CSV; @round counts from 0 */
+void report_sample(const struct workload *workload, const struct subject *subject,
+		   unsigned int round, const struct sample *sample);
+
+/** report_title() - the line above a table */
+void report_title(const struct workload *workload);
+
+/** report_row() - a line of the table */
+void report_row(const struct subject *subject, struct row *row);
+
+#endif

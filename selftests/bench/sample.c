@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One sample: a subject runs a workload for some time. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "sample.h"
+
+#define THREADS_MAX	64
+#define CLOCK_EVERY	16	/* transactions between two looks at the clock */
+
+static uint64_t end_ns;
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000UL + now.tv_nsec;
+}
+
+static void *act(void *arg)
+{
+	struct actor *actor = arg;
+
+	do {
+		actor->subject->begin(actor);
+		workload_transact(actor->workload, actor);
+		actor->subject->end(actor);
+		actor->done++;
+	} while (actor->done % CLOCK_EVERY || now_ns() < end_ns);
+	return NULL;
+}
+
+static uint64_t log_tail(void)
+{
+	rvm_log_info_t info;
+
+	if (rvm_query_log(&info)) {
+		fprintf(stderr, "bench: rvm_query_log: %s\n", rvm_error());
+		exit(1);
+	}
+	return info.tail;
+}
+
+/* Bytes that this process had written to disks; 0 where the kernel does not count. */
+static uint64_t bytes_written(void)
+{
+	FILE *file = fopen("/proc/self/io", "re");
+	unsigned long bytes = 0;
+	char line[64];
+
+	while (file && fgets(line, sizeof(line), file))
+		if (sscanf(line, "write_bytes: %lu", &bytes) == 1)
+			break;
+	if (file)
+		fclose(file);
+	return bytes;
+}
+
+static void empty_log(void)
+{
+	if (rvm_flush() || rvm_truncate()) {
+		fprintf(stderr, "bench: cannot empty the log: %s\n", rvm_error());
+		exit(1);
+	}
+}
+
+static uint64_t run_actors(struct subject *subject, const struct workload *workload)
+{
+	struct actor actor[THREADS_MAX] = { 0 };
+	pthread_t thread[THREADS_MAX];
+	uint64_t done = 0;
+	unsigned int i;
+
+	for (i = 0; i < workload->threads; i++) {
+		actor[i].subject = subject;
+		actor[i].workload = workload;
+		actor[i].base = subject->base;
+		actor[i].id = i;
+		actor[i].random = now_ns() * 2 + i * 0x9e3779b97f4a7c15 + 1;
+		if (pthread_create(&thread[i], NULL, act, &actor[i]))
+			exit(1);
+	}
+	for (i = 0; i < workload->threads; i++) {
+		pthread_join(thread[i], NULL);
+		done += actor[i].done;
+	}
+	return done;
+}
+
+struct sample sample_take(struct subject *subject, const struct workload *workload,
+			  unsigned int ms)
+{
+	uint64_t start, done, tail, io;
+	double seconds;
+
+	empty_log();
+	tail = log_tail();
+	io = bytes_written();
+	start = now_ns();
+	end_ns = start + ms * 1000000UL;
+	done = run_actors(subject, workload);
+	if (subject->flag && !workload->flush && rvm_flush())
+		exit(1);
+	seconds = (now_ns() - start) / 1e9;
+	return (struct sample){
+		.rate = done / seconds,
+		.log_bytes = subject->limit ? subject->record : (double)(log_tail() - tail) / done,
+		.io_bytes = (double)(bytes_written() - io) / done,
+	};
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One sample: a subject runs a workload for some time. */
+#ifndef SELFTESTS_BENCH_SAMPLE_H
+#define SELFTESTS_BENCH_SAMPLE_H
+
+#include "subject.h"
+#include "workload.h"
+
+/**
+ * struct sample - what came out
+ * @rate: transactions a second
+ * @log_bytes: bytes of log a transaction
+ * @io_bytes: bytes that the process had written to disks, a transaction
+ */
+struct sample {
+	double rate;
+	double log_bytes;
+	double io_bytes;
+};
+
+/**
+ * sample_take() - let a subject run a workload
+ * @subject: an open subject
+ * @workload: what to do
+ * @ms: for so many milliseconds
+ *
+ * The log is empty at the start.  What no_flush commits left in memory is flushed within the
+ * time.  Ends the program after an error.  Return: what came out.
+ */
+struct sample sample_take(struct subject *subject, const struct workload *workload,
+			  unsigned int ms);
+
+#endif

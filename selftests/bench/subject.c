@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The subjects: the ways to make a transaction that are compared. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "subject.h"
+
+#define LOG_BYTES	(32UL << 20)
+#define LIMIT_BYTES	(32UL << 20)
+#define SECTOR		512UL
+
+static void die(const char *what, const char *why)
+{
+	fprintf(stderr, "bench: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void check(const char *what, rvm_return_t ret)
+{
+	if (!ret)
+		return;
+	fprintf(stderr, "bench: %s: %s: %s\n", what, rvm_return(ret), rvm_error());
+	exit(1);
+}
+
+static void begin_explicit(struct actor *actor)
+{
+	rvm_init_tid(&actor->tid);
+	check("begin", rvm_begin_transaction(&actor->tid, no_restore));
+}
+
+static void begin_restore(struct actor *actor)
+{
+	rvm_init_tid(&actor->tid);
+	check("begin", rvm_begin_transaction(&actor->tid, restore));
+}
+
+static void declare(struct actor *actor, void *bytes, size_t length)
+{
+	check("set_range", rvm_set_range(&actor->tid, bytes, length));
+}
+
+static void begin_tracked(struct actor *actor)
+{
+	rvm_init_tid(&actor->tid);
+	check("begin", rvm_begin_tracked(&actor->tid, &actor->subject->region));
+}
+
+static void commit(struct actor *actor)
+{
+	check("end", rvm_end_transaction(&actor->tid, actor->workload->flush ? flush : no_flush));
+}
+
+static void nothing(struct actor *actor)
+{
+	(void)actor;
+}
+
+/* What any log must do at least: write the bytes after the last ones. */
+static void append(struct actor *actor)
+{
+	struct subject *subject = actor->subject;
+
+	if (subject->place + subject->record > LIMIT_BYTES)
+		subject->place = 0;
+	if (pwrite(subject->fd, subject->buffer, subject->record, subject->place) < 0)
+		die(subject->name, strerror(errno));
+	subject->place += subject->record;
+}
+
+static void append_and_sync(struct actor *actor)
+{
+	append(actor);
+	if (fdatasync(actor->subject->fd))
+		die(actor->subject->name, strerror(errno));
+}
+
+static struct subject subjects[] = {
+	{ .name = "none", .begin = nothing, .end = nothing },
+	{ .name = "limit:append", .limit = true, .begin = nothing, .end = append_and_sync },
+	{ .name = "limit:direct", .limit = true, .begin = nothing, .end = append },
+	{ .name = "set_range", .flag = RVM_TRACK_NONE, .begin = begin_explicit,
+	  .change = declare, .end = commit },
+	{ .name = "set_range+restore", .flag = RVM_TRACK_NONE, .begin = begin_restore,
+	  .change = declare, .end = commit },
+	{ .name = "kmod", .flag = RVM_TRACK_KMOD, .begin = begin_tracked, .end = commit },
+	{ .name = "uffd", .flag = RVM_TRACK_UFFD, .begin = begin_tracked, .end = commit },
+	{ .name = "sigsegv", .flag = RVM_TRACK_SIGSEGV, .begin = begin_tracked, .end = commit },
+};
+
+static void initialize(const char *dir)
+{
+	char path[4096];
+	rvm_options_t options;
+
+	snprintf(path, sizeof(path), "%s/log", dir);
+	rvm_init_options(&options);
+	options.log_dev = path;
+	options.create_log_file = rvm_true;
+	options.create_log_size = rvm_mk_offset(0, LOG_BYTES);
+	options.create_log_mode = 0600;
+	check("rvm_initialize", RVM_INIT(&options));
+}
+
+/* A tracker that is not to be had is left out, any other error ends the program. */
+static bool map_region(struct subject *subject, const char *dir, size_t length)
+{
+	static bool told[sizeof(subjects) / sizeof(*subjects)];
+	char path[4096];
+	rvm_options_t options;
+	rvm_return_t ret;
+
+	snprintf(path, sizeof(path), "%s/segment.%s", dir, subject->name);
+	rvm_init_options(&options);
+	options.flags |= RVM_CREATE_SEGMENT | subject->flag;
+	rvm_init_region(&subject->region);
+	subject->region.data_dev = path;
+	subject->region.dev_length = rvm_mk_offset(0, length);
+	ret = rvm_map(&subject->region, &options);
+	if (ret == RVM_ETRACKER) {
+		if (!told[subject - subjects])
+			fprintf(stderr, "bench: no %s here: %s\n", subject->name, rvm_error());
+		told[subject - subjects] = true;
+		return false;
+	}
+	check(subject->name, ret);
+	subject->base = subject->region.vmaddr;
+	subject->region.data_dev = NULL;
+	return true;
+}
+
+/* Memory that belongs to no segment, touched so that no first fault is measured. */
+static char *plain_memory(size_t length)
+{
+	char *base = mmap(NULL, length, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+	if (base == MAP_FAILED)
+		die("mmap", strerror(errno));
+	return base;
+}
+
+/* A file that was written once, so that no write to it allocates. */
+static bool open_limit(struct subject *subject, const char *dir, const struct workload *workload)
+{
+	bool direct = !strcmp(subject->name, "limit:direct");
+	char path[4096];
+	size_t done;
+
+	if (!workload->flush || workload->threads > 1)
+		return false;
+	snprintf(path, sizeof(path), "%s/%s", dir, subject->name);
+	subject->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (direct ? O_DIRECT | O_DSYNC : 0),
+			   0600);
+	if (subject->fd < 0)
+		return false;
+	subject->record = workload_payload(workload) + 64 + 16UL * workload_ranges(workload);
+	if (direct)
+		subject->record = (subject->record + SECTOR - 1) & -SECTOR;
+	subject->buffer = aligned_alloc(WORKLOAD_PAGE, 1 << 20);
+	if (!subject->buffer || subject->record > 1 << 20)
+		die(subject->name, "no memory");
+	memset(subject->buffer, 0x5a, 1 << 20);
+	for (done = 0; done < LIMIT_BYTES; done += 1 << 20)
+		if (pwrite(subject->fd, subject->buffer, 1 << 20, done) != 1 << 20)
+			die(path, strerror(errno));
+	subject->base = plain_memory(workload->region);
+	return !fdatasync(subject->fd);
+}
+
+struct subject *subjects_open(const char *dir, const struct workload *workload,
+			      const char *only, unsigned int *count)
+{
+	struct subject *subject;
+
+	*count = sizeof(subjects) / sizeof(*subjects);
+	initialize(dir);
+	for (subject = subjects; subject < subjects + *count; subject++) {
+		subject->here = false;
+		if (only && strcmp(only, subject->name) && strcmp("set_range", subject->name))
+			continue;
+		if (subject->flag) {
+			subject->here = map_region(subject, dir, workload->region);
+		} else if (subject->limit) {
+			subject->here = open_limit(subject, dir, workload);
+		} else {
+			subject->base = plain_memory(workload->region);
+			subject->here = true;
+		}
+	}
+	return subjects;
+}
+
+void subjects_close(void)
+{
+	struct subject *subject;
+
+	for (subject = subjects; subject < subjects + sizeof(subjects) / sizeof(*subjects);
+	     subject++)
+		if (subject->here && subject->flag)
+			check("rvm_unmap", rvm_unmap(&subject->region));
+	check("rvm_terminate", rvm_terminate());
+}

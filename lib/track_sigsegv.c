@@ -12,7 +12,6 @@
  * the open ones around, which takes no further mapping, and notes them all.
  */
 #include <errno.h>
-#include <limits.h>
 #include <linux/futex.h>
 #include <linux/rvm_track.h>
 #include <pthread.h>
@@ -32,7 +31,7 @@
 #include "pageset.h"
 #include "thread.h"
 #include "track.h"
-#include "track_map.h"
+#include "track_twin.h"
 
 /* The kernel's default of vm.max_map_count, and our share of it in runs. */
 #define MAPPINGS_MAX	65530
@@ -40,29 +39,23 @@
 
 /**
  * struct segv - a region tracked by SIGSEGV
- * @tracker: the head
- * @twin: the committed state
+ * @twin: the head; its lock is taken before the lock of regions
  * @strict: a store outside a transaction raises SIGBUS
  * @pid: the process that has it mapped
  * @threads: who is in which transaction
  * @open: writable pages; under the lock of regions
  * @runs: of consecutive open pages; likewise
  * @stats: likewise
- * @lock: guards @collected; taken before the lock of regions
- * @collected: pages found written since the last end
  * @next: in the list of regions
  */
 struct segv {
-	struct tracker tracker;
-	char *twin;
+	struct track_twin twin;
 	bool strict;
 	pid_t pid;
 	struct thread_table threads;
 	struct pageset open;
 	uint64_t runs;
 	struct track_stats stats;
-	pthread_mutex_t lock;
-	struct pageset collected;
 	struct segv *next;
 };
 
@@ -139,15 +132,15 @@ static struct segv *find(const char *addr)
 	struct segv *segv;
 
 	for (segv = regions; segv; segv = segv->next)
-		if (addr >= segv->tracker.base &&
-		    addr < segv->tracker.base + segv->tracker.length)
+		if (addr >= segv->twin.tracker.base &&
+		    addr < segv->twin.tracker.base + segv->twin.tracker.length)
 			return segv;
 	return NULL;
 }
 
 static int protect(struct segv *segv, uint64_t first, uint64_t end, int prot)
 {
-	return mprotect(segv->tracker.base + (first << TRACK_PAGE_SHIFT),
+	return mprotect(segv->twin.tracker.base + (first << TRACK_PAGE_SHIFT),
 			(end - first) << TRACK_PAGE_SHIFT, prot);
 }
 
@@ -210,7 +203,7 @@ static enum fault_verdict judge(void *addr, uint64_t *offset)
 	lock_regions();
 	segv = find(addr);
 	if (segv && segv->pid == getpid()) {
-		*offset = (char *)addr - segv->tracker.base;
+		*offset = (char *)addr - segv->twin.tracker.base;
 		verdict = judge_store(segv, *offset);
 	}
 	unlock_regions();
@@ -250,92 +243,42 @@ static void del_region(struct segv *segv)
  * One store while all is one mapping gives it its anon_vma, which all later
  * pieces share; the kernel would not join pieces again that have different ones.
  */
-static int close_all(const struct track_map *map, char *base)
+static int close_all(struct segv *segv)
 {
-	volatile char *first = base;
+	volatile char *first = segv->twin.tracker.base;
 
 	*first = *first;
-	if (mprotect(base, map->length, PROT_READ))
+	if (protect(segv, 0, segv->open.pages, PROT_READ))
 		return err_set(errno, "mprotect: %s", strerror(errno));
 	return 0;
-}
-
-static int open_maps(struct segv *segv, const struct track_map *map)
-{
-	int err;
-
-	err = track_map_private(map, map->addr, &segv->tracker.base);
-	if (err)
-		return err;
-	err = track_map_private(map, NULL, &segv->twin);
-	if (err)
-		goto err_live;
-	err = close_all(map, segv->tracker.base);
-	if (err)
-		goto err_twin;
-	return 0;
-
-err_twin:
-	munmap(segv->twin, map->length);
-err_live:
-	munmap(segv->tracker.base, map->length);
-	return err;
-}
-
-static void close_maps(struct segv *segv)
-{
-	munmap(segv->twin, segv->tracker.length);
-	munmap(segv->tracker.base, segv->tracker.length);
-}
-
-static int open_sets(struct segv *segv, uint64_t pages)
-{
-	int err;
-
-	err = pageset_init(&segv->open, pages);
-	if (err)
-		return err;
-	err = pageset_init(&segv->collected, pages);
-	if (err)
-		goto err_open;
-	err = thread_table_open(&segv->threads, NULL);
-	if (err)
-		goto err_collected;
-	return 0;
-
-err_collected:
-	pageset_destroy(&segv->collected);
-err_open:
-	pageset_destroy(&segv->open);
-	return err;
-}
-
-static void close_sets(struct segv *segv)
-{
-	thread_table_close(&segv->threads);
-	pageset_destroy(&segv->collected);
-	pageset_destroy(&segv->open);
 }
 
 static int open_all(struct segv *segv, const struct track_map *map)
 {
 	int err;
 
-	err = open_sets(segv, map->length >> TRACK_PAGE_SHIFT);
+	err = track_twin_open(&segv->twin, &track_sigsegv, map);
 	if (err)
 		return err;
-	err = open_maps(segv, map);
+	err = pageset_init(&segv->open, map->length >> TRACK_PAGE_SHIFT);
 	if (err)
-		goto err_sets;
-	err = fault_install(judge);
+		goto err_twin;
+	err = thread_table_open(&segv->threads, NULL);
 	if (err)
-		goto err_maps;
+		goto err_open;
+	err = close_all(segv);
+	if (!err)
+		err = fault_install(judge);
+	if (err)
+		goto err_threads;
 	return 0;
 
-err_maps:
-	close_maps(segv);
-err_sets:
-	close_sets(segv);
+err_threads:
+	thread_table_close(&segv->threads);
+err_open:
+	pageset_destroy(&segv->open);
+err_twin:
+	track_twin_close(&segv->twin);
 	return err;
 }
 
@@ -344,15 +287,10 @@ static int open_region(const struct track_map *map, struct tracker **out)
 	struct segv *segv;
 	int err;
 
-	err = track_map_check(map);
-	if (err)
-		return err;
 	segv = calloc(1, sizeof(*segv));
 	if (!segv)
 		return err_set(ENOMEM, "no memory for a tracker");
 	pthread_once(&once, init_once);
-	segv->tracker.ops = &track_sigsegv;
-	segv->tracker.length = map->length;
 	segv->strict = map->strict;
 	segv->pid = getpid();
 	err = open_all(segv, map);
@@ -360,9 +298,8 @@ static int open_region(const struct track_map *map, struct tracker **out)
 		free(segv);
 		return err;
 	}
-	pthread_mutex_init(&segv->lock, NULL);
 	add_region(segv);
-	*out = &segv->tracker;
+	*out = &segv->twin.tracker;
 	return 0;
 }
 
@@ -371,9 +308,9 @@ static void close_region(struct tracker *tracker)
 	struct segv *segv = to_segv(tracker);
 
 	del_region(segv);
-	pthread_mutex_destroy(&segv->lock);
-	close_maps(segv);
-	close_sets(segv);
+	thread_table_close(&segv->threads);
+	track_twin_close(&segv->twin);
+	pageset_destroy(&segv->open);
 	free(segv);
 }
 
@@ -402,30 +339,10 @@ static int collect_open(struct segv *segv)
 	if (protect(segv, first, pageset_prev(&segv->open, segv->open.pages - 1) + 1, PROT_READ))
 		return err_set(errno, "mprotect: %s", strerror(errno));
 	for (page = first; page != PAGESET_NONE; page = pageset_next(&segv->open, page + 1))
-		segv->stats.first_writes += pageset_add(&segv->collected, page);
+		segv->stats.first_writes += pageset_add(&segv->twin.collected, page);
 	pageset_clear(&segv->open);
 	all_runs -= segv->runs;
 	segv->runs = 0;
-	return 0;
-}
-
-static int visit(struct segv *segv, int (*fn)(void *arg, const struct track_page *page), void *arg)
-{
-	uint64_t i = 0;
-	int err;
-
-	while ((i = pageset_next(&segv->collected, i)) != PAGESET_NONE) {
-		struct track_page page = {
-			.page = i,
-			.live = segv->tracker.base + (i << TRACK_PAGE_SHIFT),
-			.committed = segv->twin + (i << TRACK_PAGE_SHIFT),
-		};
-
-		err = fn(arg, &page);
-		if (err)
-			return err;
-		i++;
-	}
 	return 0;
 }
 
@@ -437,32 +354,20 @@ static int collect(struct tracker *tracker, uint32_t tid,
 	int err;
 
 	(void)tid;
-	pthread_mutex_lock(&segv->lock);
+	pthread_mutex_lock(&segv->twin.lock);
 	lock_blocked(&saved);
 	err = collect_open(segv);
 	unlock_blocked(&saved);
 	if (!err)
-		err = visit(segv, fn, arg);
-	pthread_mutex_unlock(&segv->lock);
+		err = track_twin_visit(&segv->twin, fn, arg);
+	pthread_mutex_unlock(&segv->twin.lock);
 	return err;
 }
 
 static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
 {
-	struct segv *segv = to_segv(tracker);
-
-	(void)tid;
-	(void)lsn;
-	pthread_mutex_lock(&segv->lock);
-	pageset_clear(&segv->collected);
-	pthread_mutex_unlock(&segv->lock);
-	thread_end(&segv->threads);
-	return 0;
-}
-
-static char *committed(struct tracker *tracker, uint64_t page)
-{
-	return to_segv(tracker)->twin + (page << TRACK_PAGE_SHIFT);
+	thread_end(&to_segv(tracker)->threads);
+	return track_twin_end(tracker, tid, lsn);
 }
 
 static void stats(struct tracker *tracker, struct track_stats *stats)
@@ -488,6 +393,6 @@ const struct track_ops track_sigsegv = {
 	.begin = begin,
 	.collect = collect,
 	.end = end,
-	.committed = committed,
+	.committed = track_twin_committed,
 	.stats = stats,
 };

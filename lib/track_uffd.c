@@ -14,7 +14,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <rvm/rvm.h>
 #include <stdbool.h>
@@ -30,6 +29,7 @@
 #include "pageset.h"
 #include "track.h"
 #include "track_map.h"
+#include "track_twin.h"
 #include "uffd_uapi.h"
 
 /* Runs of pages that one call of PAGEMAP_SCAN returns. */
@@ -40,22 +40,16 @@
 
 /**
  * struct uffd - a region tracked by userfaultfd
- * @tracker: the head
- * @twin: the committed state
- * @fd: the userfaultfd, which keeps @tracker.base registered
+ * @twin: the head; its lock guards @first_writes and @runs too
+ * @fd: the userfaultfd, which keeps the live mapping registered
  * @pagemap: /proc/self/pagemap
- * @lock: guards @collected, @runs and @first_writes
- * @collected: pages found written since the last end
- * @first_writes: how many were found since the map
+ * @first_writes: pages found written since the map
  * @runs: what a scan returned
  */
 struct uffd {
-	struct tracker tracker;
-	char *twin;
+	struct track_twin twin;
 	int fd;
 	int pagemap;
-	pthread_mutex_t lock;
-	struct pageset collected;
 	uint64_t first_writes;
 	struct page_region runs[SCAN_RUNS];
 };
@@ -223,7 +217,7 @@ static int open_fds(struct uffd *uffd)
 		err = uffd->pagemap;
 		goto err_uffd;
 	}
-	err = watch(uffd->fd, uffd->tracker.base, uffd->tracker.length);
+	err = watch(uffd->fd, uffd->twin.tracker.base, uffd->twin.tracker.length);
 	if (err)
 		goto err_pagemap;
 	return 0;
@@ -235,82 +229,53 @@ err_uffd:
 	return err;
 }
 
-static int open_maps(struct uffd *uffd, const struct track_map *map)
-{
-	int err;
-
-	err = track_map_private(map, map->addr, &uffd->tracker.base);
-	if (err)
-		return err;
-	err = track_map_private(map, NULL, &uffd->twin);
-	if (err)
-		goto err_live;
-	err = pageset_init(&uffd->collected, map->length >> TRACK_PAGE_SHIFT);
-	if (err)
-		goto err_twin;
-	err = open_fds(uffd);
-	if (err)
-		goto err_collected;
-	return 0;
-
-err_collected:
-	pageset_destroy(&uffd->collected);
-err_twin:
-	munmap(uffd->twin, map->length);
-err_live:
-	munmap(uffd->tracker.base, map->length);
-	return err;
-}
-
 static int open_region(const struct track_map *map, struct tracker **out)
 {
 	struct uffd *uffd;
 	int err;
 
-	err = track_map_check(map);
-	if (err)
-		return err;
 	uffd = calloc(1, sizeof(*uffd));
 	if (!uffd)
 		return err_set(ENOMEM, "no memory for a tracker");
-	uffd->tracker.ops = &track_uffd;
-	uffd->tracker.length = map->length;
-	err = open_maps(uffd, map);
-	if (err) {
-		free(uffd);
-		return err;
-	}
-	pthread_mutex_init(&uffd->lock, NULL);
-	*out = &uffd->tracker;
+	err = track_twin_open(&uffd->twin, &track_uffd, map);
+	if (err)
+		goto err_free;
+	err = open_fds(uffd);
+	if (err)
+		goto err_twin;
+	*out = &uffd->twin.tracker;
 	return 0;
+
+err_twin:
+	track_twin_close(&uffd->twin);
+err_free:
+	free(uffd);
+	return err;
 }
 
 static void close_region(struct tracker *tracker)
 {
 	struct uffd *uffd = to_uffd(tracker);
 
-	pthread_mutex_destroy(&uffd->lock);
 	close(uffd->pagemap);
 	close(uffd->fd);
-	pageset_destroy(&uffd->collected);
-	munmap(uffd->twin, tracker->length);
-	munmap(tracker->base, tracker->length);
+	track_twin_close(&uffd->twin);
 	free(uffd);
 }
 
 static void add_run(struct uffd *uffd, const struct page_region *run)
 {
-	uint64_t base = (uintptr_t)uffd->tracker.base;
+	uint64_t base = (uintptr_t)uffd->twin.tracker.base;
 	uint64_t page, end = (run->end - base) >> TRACK_PAGE_SHIFT;
 
 	for (page = (run->start - base) >> TRACK_PAGE_SHIFT; page < end; page++)
-		uffd->first_writes += pageset_add(&uffd->collected, page);
+		uffd->first_writes += pageset_add(&uffd->twin.collected, page);
 }
 
 /* What a failing scan has protected before it failed is in the set already. */
 static int collect_written(struct uffd *uffd)
 {
-	uint64_t at = (uintptr_t)uffd->tracker.base, end = at + uffd->tracker.length;
+	uint64_t at = (uintptr_t)uffd->twin.tracker.base, end = at + uffd->twin.tracker.length;
 	int i, n;
 
 	while (at < end) {
@@ -326,26 +291,6 @@ static int collect_written(struct uffd *uffd)
 	return 0;
 }
 
-static int visit(struct uffd *uffd, int (*fn)(void *arg, const struct track_page *page), void *arg)
-{
-	uint64_t i = 0;
-	int err;
-
-	while ((i = pageset_next(&uffd->collected, i)) != PAGESET_NONE) {
-		struct track_page page = {
-			.page = i,
-			.live = uffd->tracker.base + (i << TRACK_PAGE_SHIFT),
-			.committed = uffd->twin + (i << TRACK_PAGE_SHIFT),
-		};
-
-		err = fn(arg, &page);
-		if (err)
-			return err;
-		i++;
-	}
-	return 0;
-}
-
 static int collect(struct tracker *tracker, uint32_t tid,
 		   int (*fn)(void *arg, const struct track_page *page), void *arg)
 {
@@ -353,38 +298,21 @@ static int collect(struct tracker *tracker, uint32_t tid,
 	int err;
 
 	(void)tid;
-	pthread_mutex_lock(&uffd->lock);
+	pthread_mutex_lock(&uffd->twin.lock);
 	err = collect_written(uffd);
 	if (!err)
-		err = visit(uffd, fn, arg);
-	pthread_mutex_unlock(&uffd->lock);
+		err = track_twin_visit(&uffd->twin, fn, arg);
+	pthread_mutex_unlock(&uffd->twin.lock);
 	return err;
-}
-
-static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
-{
-	struct uffd *uffd = to_uffd(tracker);
-
-	(void)tid;
-	(void)lsn;
-	pthread_mutex_lock(&uffd->lock);
-	pageset_clear(&uffd->collected);
-	pthread_mutex_unlock(&uffd->lock);
-	return 0;
-}
-
-static char *committed(struct tracker *tracker, uint64_t page)
-{
-	return to_uffd(tracker)->twin + (page << TRACK_PAGE_SHIFT);
 }
 
 static void stats(struct tracker *tracker, struct track_stats *stats)
 {
 	struct uffd *uffd = to_uffd(tracker);
 
-	pthread_mutex_lock(&uffd->lock);
+	pthread_mutex_lock(&uffd->twin.lock);
 	*stats = (struct track_stats){ .first_writes = uffd->first_writes };
-	pthread_mutex_unlock(&uffd->lock);
+	pthread_mutex_unlock(&uffd->twin.lock);
 }
 
 const struct track_ops track_uffd = {
@@ -396,7 +324,7 @@ const struct track_ops track_uffd = {
 	.open = open_region,
 	.close = close_region,
 	.collect = collect,
-	.end = end,
-	.committed = committed,
+	.end = track_twin_end,
+	.committed = track_twin_committed,
 	.stats = stats,
 };

@@ -231,6 +231,11 @@ const struct range *rangeset_first(const struct rangeset *set)
 	return RB_MIN(range_tree, tree_of(set));
 }
 
+const struct range *rangeset_last(const struct rangeset *set)
+{
+	return RB_MAX(range_tree, tree_of(set));
+}
+
 const struct range *rangeset_next(const struct range *range)
 {
 	return RB_NEXT(range_tree, NULL, (struct range *)range);

@@ -108,6 +108,9 @@ bool rangeset_covers(const struct rangeset *set, uint64_t start, uint64_t end);
 /** rangeset_first() - the lowest range, NULL if the set is empty */
 const struct range *rangeset_first(const struct rangeset *set);
 
+/** rangeset_last() - the highest range, NULL if the set is empty */
+const struct range *rangeset_last(const struct rangeset *set);
+
 /** rangeset_next() - the range after @range, NULL if it is the highest */
 const struct range *rangeset_next(const struct range *range);
 

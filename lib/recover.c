@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Recovery of a log by itself: the segments are those that its dictionary names. */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "err.h"
+#include "log.h"
+#include "logfile.h"
+#include "recover.h"
+#include "scan.h"
+#include "segment.h"
+
+/**
+ * struct recovery - a recovery under way
+ * @log: the log
+ * @segments: those opened so far
+ * @progress: the caller's: half of it is the scan, half the application
+ * @arg: its first argument
+ * @scale: bytes that each half counts for
+ */
+struct recovery {
+	struct log *log;
+	struct segment *segments;
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+	uint64_t scale;
+};
+
+int recover_scan(struct log *log, uint64_t *tail)
+{
+	return scan_log(log, NULL, NULL, tail);
+}
+
+static int open_segment(void *arg, uint32_t id, struct segment **out)
+{
+	struct recovery *r = arg;
+	struct log_segment entry;
+	struct segment *segment;
+	int err;
+
+	if (log_segment(r->log, id, &entry))
+		return err_set(EUCLEAN, "log %s: a record names segment %" PRIu32
+			       ", its dictionary does not", log_path(r->log), id);
+	err = segment_open(entry.path, 0, &segment);
+	if (err)
+		return err_add(err, "log %s cannot be recovered: ", log_path(r->log));
+	segment->id = id;
+	segment->next = r->segments;
+	r->segments = segment;
+	if (segment->length < entry.length)
+		return err_set(EUCLEAN, "segment %s: it has %" PRIu64 " bytes and had %" PRIu64
+			       " when it was mapped; it was cut off, or is another file",
+			       segment->path, segment->length, entry.length);
+	*out = segment;
+	return 0;
+}
+
+static void close_segments(struct recovery *r)
+{
+	while (r->segments) {
+		struct segment *segment = r->segments;
+
+		r->segments = segment->next;
+		segment_close(segment);
+	}
+}
+
+static void scan_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct recovery *r = arg;
+
+	(void)total;
+	r->progress(r->arg, done, 2 * r->scale);
+}
+
+static void apply_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct recovery *r = arg;
+
+	if (r->progress)
+		r->progress(r->arg, r->scale + (uint64_t)((double)done / total * r->scale),
+			    2 * r->scale);
+}
+
+static int recover(struct recovery *r, struct recover_stats *stats)
+{
+	const struct recover_ops ops = {
+		.segment = open_segment,
+		.progress = apply_progress,
+		.arg = r,
+	};
+	struct log_state state;
+	uint64_t tail;
+	int err;
+
+	log_state(r->log, &state);
+	r->scale = state.size;
+	err = scan_log(r->log, r->progress ? scan_progress : NULL, r, &tail);
+	if (!err)
+		err = recover_apply(r->log, state.head, tail, &ops, stats);
+	close_segments(r);
+	return err ? err : log_start(r->log, tail, tail);
+}
+
+int recover_log(struct log *log, void (*progress)(void *arg, uint64_t done, uint64_t total),
+		void *arg, struct recover_stats *stats)
+{
+	struct recovery r = { .log = log, .progress = progress, .arg = arg };
+	struct recover_stats ignored;
+
+	if (!stats)
+		stats = &ignored;
+	memset(stats, 0, sizeof(*stats));
+	if (log_file(log)->readonly)
+		return err_set(EROFS, "log %s: it was opened for reading only", log_path(log));
+	return recover(&r, stats);
+}

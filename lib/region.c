@@ -216,7 +216,7 @@ int region_map(struct regions *regions, struct log *log, struct segment *segment
 	       const struct region_spec *spec, struct region **out)
 {
 	struct region *region;
-	uint64_t length;
+	uint64_t length = 0;
 	int err;
 
 	err = place(segment, spec, &length);

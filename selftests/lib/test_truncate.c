@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Truncation against a tracker that behaves as the kernel module may at its worst. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "log.h"
+#include "recover.h"
+#include "region.h"
+#include "segment.h"
+#include "track.h"
+#include "truncate.h"
+
+#define PAGES	8
+#define LENGTH	(PAGES * TRACK_PAGE_SIZE)
+
+/* A region's page cache: what the module would know of each page. */
+struct fake {
+	struct tracker base;
+	struct segment *segment;
+	char memory[LENGTH];
+	bool dirty[PAGES];
+	bool owned[PAGES];
+	int hold[PAGES];
+	int calls;
+	int fail_call;
+	void (*after_first)(struct fake *fake);
+};
+
+static struct fake *to_fake(struct tracker *tracker)
+{
+	return (struct fake *)tracker;
+}
+
+static void fake_hold(struct tracker *tracker, uint64_t first, uint64_t last)
+{
+	for (; first <= last; first++)
+		to_fake(tracker)->hold[first]++;
+}
+
+static void fake_release(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn)
+{
+	for (; first <= last; first++)
+		to_fake(tracker)->hold[first]--;
+}
+
+static void write_page(struct fake *fake, uint64_t page)
+{
+	segment_write(fake->segment, page * TRACK_PAGE_SIZE,
+		      fake->memory + page * TRACK_PAGE_SIZE, TRACK_PAGE_SIZE);
+	fake->dirty[page] = false;
+}
+
+static int fake_writeback(struct tracker *tracker, const uint64_t *pages, size_t n, uint64_t *busy,
+			  size_t *n_busy)
+{
+	struct fake *fake = to_fake(tracker);
+
+	*n_busy = 0;
+	if (++fake->calls == fake->fail_call)
+		return -EIO;
+	for (size_t i = n; i--;) {
+		uint64_t page = pages[i];
+
+		if (!fake->dirty[page])
+			continue;
+		if (fake->owned[page] || fake->hold[page])
+			busy[(*n_busy)++] = page;
+		else
+			write_page(fake, page);
+	}
+	if (fake->calls == 1 && fake->after_first)
+		fake->after_first(fake);
+	return 0;
+}
+
+static void fake_close(struct tracker *tracker)
+{
+}
+
+static const struct track_ops fake_ops = {
+	.name = "fake",
+	.tracks = true,
+	.close = fake_close,
+	.hold = fake_hold,
+	.release = fake_release,
+	.writeback = fake_writeback,
+};
+
+FIXTURE(truncate)
+{
+	char dir[64];
+	char log_path[96];
+	char seg_path[96];
+	struct log *log;
+	struct regions regions;
+	struct segment *segment;
+	struct truncator tr;
+	struct region *region;
+	struct fake *fake;
+};
+
+static struct region *fake_region(struct fake *fake)
+{
+	struct region *region = calloc(1, sizeof(*region));
+
+	region->segment = fake->segment;
+	region->length = LENGTH;
+	region->base = fake->memory;
+	region->tracker = &fake->base;
+	pthread_mutex_init(&region->lock, NULL);
+	pthread_cond_init(&region->idle, NULL);
+	pthread_mutex_init(&region->dirty_lock, NULL);
+	rangeset_init(&region->dirty);
+	rangeset_init(&region->busy);
+	return region;
+}
+
+FIXTURE_SETUP(truncate)
+{
+	strcpy(self->dir, "/tmp/rvm-truncate-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	snprintf(self->log_path, sizeof(self->log_path), "%s/log", self->dir);
+	snprintf(self->seg_path, sizeof(self->seg_path), "%s/segment", self->dir);
+	ASSERT_EQ(0, log_create(self->log_path, 1 << 20, 0600, false, NULL, NULL));
+	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	regions_init(&self->regions);
+	ASSERT_EQ(0, regions_segment(&self->regions, self->log, self->seg_path, LENGTH,
+				     &self->segment));
+	self->fake = calloc(1, sizeof(*self->fake));
+	self->fake->base.ops = &fake_ops;
+	self->fake->segment = self->segment;
+	self->region = fake_region(self->fake);
+	self->regions.first = self->region;
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0));
+}
+
+FIXTURE_TEARDOWN(truncate)
+{
+	truncator_stop(&self->tr);
+	regions_free(&self->regions);
+	EXPECT_EQ(0, log_close(self->log));
+	free(self->fake);
+	unlink(self->log_path);
+	unlink(self->seg_path);
+	rmdir(self->dir);
+}
+
+/* Store @byte to all of a page and commit it. */
+static int commit_page(struct log *log, struct region *region, struct fake *fake, uint64_t page,
+		       char byte)
+{
+	struct log_range range = {
+		.segment = region->segment->id,
+		.offset = page * TRACK_PAGE_SIZE,
+		.length = TRACK_PAGE_SIZE,
+		.data = fake->memory + page * TRACK_PAGE_SIZE,
+	};
+	uint64_t lsn;
+
+	memset(fake->memory + page * TRACK_PAGE_SIZE, byte, TRACK_PAGE_SIZE);
+	fake->dirty[page] = true;
+	return region_note_dirty(region, page, page) ?: log_append(log, 1, &range, 1, &lsn);
+}
+
+static char in_segment(struct segment *segment, uint64_t page)
+{
+	char byte = '?';
+
+	segment_read(segment, page * TRACK_PAGE_SIZE + 17, &byte, 1);
+	return byte;
+}
+
+static int held(struct fake *fake)
+{
+	int n = 0;
+
+	for (int i = 0; i < PAGES; i++)
+		n += fake->hold[i] != 0;
+	return n;
+}
+
+TEST_F(truncate, pages_are_written_from_memory_and_the_log_is_empty)
+{
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_EQ('a' + i, in_segment(self->segment, i));
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_EQ(0, held(self->fake));
+}
+
+TEST_F(truncate, an_owned_page_gets_the_committed_bytes_from_the_log)
+{
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 2, 'c'));
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 5, 'd'));
+	self->fake->owned[2] = true;
+	memset(self->fake->memory + 2 * TRACK_PAGE_SIZE, 'u', TRACK_PAGE_SIZE);
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ('c', in_segment(self->segment, 2));
+	EXPECT_EQ('d', in_segment(self->segment, 5));
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_EQ(0, held(self->fake));
+}
+
+TEST_F(truncate, a_page_that_stayed_busy_is_written_by_the_next_truncation)
+{
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 2, 'c'));
+	self->fake->owned[2] = true;
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ(true, self->fake->dirty[2]);
+	self->fake->owned[2] = false;
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 3, 'e'));
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ(false, self->fake->dirty[2]);
+	EXPECT_EQ('e', in_segment(self->segment, 3));
+}
+
+/* The owner commits newer bytes, somebody calls msync, reclaim may take the page. */
+static void end_and_write(struct fake *fake)
+{
+	memset(fake->memory + 2 * TRACK_PAGE_SIZE, 'n', TRACK_PAGE_SIZE);
+	fake->owned[2] = false;
+	write_page(fake, 2);
+}
+
+TEST_F(truncate, newer_bytes_written_meanwhile_are_not_overwritten_from_the_log)
+{
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 2, 'c'));
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 3, 'd'));
+	self->fake->owned[2] = true;
+	self->fake->owned[3] = true;
+	self->fake->after_first = end_and_write;
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ('n', in_segment(self->segment, 2));
+	EXPECT_EQ('d', in_segment(self->segment, 3));
+	EXPECT_EQ(0, held(self->fake));
+}
+
+TEST_F(truncate, a_failed_writeback_frees_nothing_and_is_made_good_later)
+{
+	struct log_state before, after;
+
+	for (int fail = 1; fail <= 2; fail++) {
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'x'));
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 4, 'y'));
+		self->fake->owned[4] = true;
+		self->fake->calls = 0;
+		self->fake->fail_call = fail;
+		log_state(self->log, &before);
+		EXPECT_EQ(-EIO, truncate_log(&self->tr));
+		log_state(self->log, &after);
+		EXPECT_EQ(before.head, after.head);
+		EXPECT_EQ(0, held(self->fake));
+		self->fake->fail_call = 0;
+		self->fake->owned[4] = false;
+		ASSERT_EQ(0, truncate_log(&self->tr));
+		EXPECT_EQ('x', in_segment(self->segment, 1));
+		EXPECT_EQ('y', in_segment(self->segment, 4));
+	}
+}
+
+TEST_F(truncate, records_of_an_unmapped_region_come_from_the_log)
+{
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 6, 'o'));
+	ASSERT_EQ(0, truncate_unmap(&self->tr, self->region));
+	EXPECT_EQ(0, in_segment(self->segment, 6));
+	ASSERT_EQ(0, truncate_orphans(&self->tr));
+	EXPECT_EQ('o', in_segment(self->segment, 6));
+	EXPECT_EQ(0, log_used(self->log));
+}
+
+TEST_F(truncate, a_region_in_use_is_not_unmapped)
+{
+	self->region->tracked = (struct tx *)self;
+	EXPECT_EQ(-EBUSY, truncate_unmap(&self->tr, self->region));
+	self->region->tracked = NULL;
+	EXPECT_EQ(self->region, self->regions.first);
+}
+
+TEST_HARNESS_MAIN

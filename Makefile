@@ -57,7 +57,7 @@ comma := ,
 -include $(LIB_OBJS:.o=.d) $(TOOL_OBJS:.o=.d)
 
 kmod:
-	$(MAKE) -C kmod KDIR=$(KDIR)
+	$(MAKE) -C kmod KDIR=$(abspath $(KDIR)) BUILD=$(abspath $(BUILD))
 
 selftests: lib tools
 	$(MAKE) -C selftests BUILD=$(abspath $(BUILD)) CC='$(CC)' SANITIZE='$(SANITIZE)'

@@ -24,6 +24,7 @@ struct work_head {
 /**
  * struct work_area - what one thread changes
  * @head: counts the transactions
+ * @page: gives the head a page of its own
  * @data: scribbled on
  */
 struct work_area {

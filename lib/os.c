@@ -127,6 +127,15 @@ static int real_lock(int fd)
 	return fcntl(fd, F_OFD_SETLK, &lock) ? -errno : 0;
 }
 
+static int real_locked(int fd)
+{
+	struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_GETLK, &lock))
+		return -errno;
+	return lock.l_type != F_UNLCK;
+}
+
 static int real_set_direct(int fd, bool direct)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -170,6 +179,7 @@ static int real_random(void *buf, size_t length)
 	.allocate = real_allocate, \
 	.geometry = real_geometry, \
 	.lock = real_lock, \
+	.locked = real_locked, \
 	.set_direct = real_set_direct, \
 	.unlink = real_unlink, \
 	.canonical = real_canonical, \

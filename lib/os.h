@@ -40,6 +40,7 @@ struct os_geometry {
  * @allocate: fallocate(2) from 0; it may grow the file
  * @geometry: fill in *@geometry
  * @lock: take the lock of the whole open file for writing, or -EAGAIN
+ * @locked: 1 if another open file holds that lock, else 0
  * @set_direct: turn direct I/O on or off, or -EINVAL where there is none
  * @unlink: unlink(2)
  * @canonical: realpath(3) into @out
@@ -58,6 +59,7 @@ struct os_io {
 	int (*allocate)(int fd, uint64_t length);
 	int (*geometry)(int fd, struct os_geometry *geometry);
 	int (*lock)(int fd);
+	int (*locked)(int fd);
 	int (*set_direct)(int fd, bool direct);
 	int (*unlink)(const char *path);
 	int (*canonical)(const char *path, char out[PATH_MAX]);

@@ -272,11 +272,12 @@ void tx_untrack(struct tx *tx)
 
 static int track_one(struct region *region, struct tx *tx)
 {
+	const struct track_ops *ops = region->tracker->ops;
 	int err = own(region, tx);
 
-	if (err)
+	if (err || !ops->begin)
 		return err;
-	err = region->tracker->ops->begin(region->tracker, tx_tid(tx));
+	err = ops->begin(region->tracker, tx_tid(tx));
 	if (err)
 		disown(region);
 	return err;

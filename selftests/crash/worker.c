@@ -233,7 +233,6 @@ static void *labour(void *arg)
 			state->aborts++;
 		}
 		commit_one(hand);
-		state->commits++;
 	}
 	return NULL;
 }

@@ -22,14 +22,12 @@ enum worker_kind { WORKER_EXPLICIT, WORKER_TRACKED, WORKER_MIXED };
 /**
  * struct worker_state - what the parent sees, in shared memory
  * @working: recovery and judgement are over
- * @commits: end_transaction calls that returned success
  * @aborts: transactions that were aborted
  * @truncations: log truncations that returned
  * @why: the fault, "" if there is none
  */
 struct worker_state {
 	atomic_int working;
-	atomic_ulong commits;
 	atomic_ulong aborts;
 	atomic_ulong truncations;
 	char why[256];

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The symbols of codes, modes and record types as text. */
+#include <rvm/rvm.h>
 #include <stddef.h>
-
-#include "rvm/rvm.h"
 
 struct name {
 	int value;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Arithmetic on 128-bit offsets, and on pages. */
-#include "rvm/rvm.h"
+#include <rvm/rvm.h>
+
 #include "track.h"
 
 rvm_offset_t rvm_mk_offset(rvm_length_t high, rvm_length_t low)

@@ -5,10 +5,10 @@
  * A copy holds its strings in the same block of memory as the record, so that
  * freeing it never frees a string of the program's.
  */
+#include <rvm/rvm.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "rvm/rvm.h"
 
 static size_t string_size(const char *s)
 {
@@ -22,6 +22,8 @@ static char *put_string(char *at, const char *s)
 
 void rvm_init_tid(rvm_tid_t *tid)
 {
+	if (!tid)
+		return;
 	memset(tid, 0, sizeof(*tid));
 	tid->struct_id = rvm_tid_id;
 }
@@ -59,6 +61,8 @@ void rvm_free_tid(rvm_tid_t *tid)
 
 void rvm_init_options(rvm_options_t *options)
 {
+	if (!options)
+		return;
 	memset(options, 0, sizeof(*options));
 	options->struct_id = rvm_options_id;
 	options->truncate = TRUNCATE;
@@ -126,6 +130,8 @@ void rvm_free_options(rvm_options_t *options)
 
 void rvm_init_region(rvm_region_t *region)
 {
+	if (!region)
+		return;
 	memset(region, 0, sizeof(*region));
 	region->struct_id = rvm_region_id;
 }

@@ -2,6 +2,10 @@
 /* The public functions: check arguments, call the parts, turn errors into codes. */
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
+#include <rvm/rvm.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,7 +15,6 @@
 #include "log.h"
 #include "recover.h"
 #include "region.h"
-#include "rvm/rvm.h"
 #include "segment.h"
 #include "track.h"
 #include "truncate.h"
@@ -40,7 +43,10 @@ static struct {
 	struct regions regions;
 	struct txs txs;
 	struct truncator truncator;
-} rvm = { .lock = PTHREAD_MUTEX_INITIALIZER };
+} rvm = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.txs = TXS_INITIALIZER(&rvm.regions),
+};
 
 struct mapping {
 	int err;
@@ -96,11 +102,8 @@ static rvm_return_t code_of(int err, const struct mapping *special)
 	return code ? code : code_in(common, -err);
 }
 
-static rvm_return_t fail(rvm_return_t code, const char *text)
-{
-	err_set(EINVAL, "%s", text);
-	return code;
-}
+/* Note a text and return a code. */
+#define fail(code, ...) (err_set(EINVAL, __VA_ARGS__), (code))
 
 /* Every function but initialize starts here. */
 static rvm_return_t enter(void)
@@ -146,9 +149,11 @@ static rvm_return_t check_options(const rvm_options_t *options)
 	if (options->pager)
 		return fail(RVM_EPAGER, "external pagers are not supported: pager must be NULL");
 	if (options->truncate < 0 || options->truncate > 100)
-		return fail(RVM_EOPTIONS, "truncate is a percentage, 0 to 100");
+		return fail(RVM_EOPTIONS, "truncate is %ld, but a percentage is 0 to 100",
+			    options->truncate);
 	if (options->flags & ~OPTION_FLAGS)
-		return fail(RVM_EOPTIONS, "the options have flags that this library does not know");
+		return fail(RVM_EOPTIONS, "the options' flags 0x%lx are unknown to this library",
+			    options->flags & ~OPTION_FLAGS);
 	if (trackers & (trackers - 1))
 		return fail(RVM_EOPTIONS, "the options ask for more than one tracker");
 	if (options->log_dev && strlen(options->log_dev) >= PATH_MAX)
@@ -301,10 +306,8 @@ static rvm_return_t start(rvm_options_t *options)
 	if (code)
 		return code;
 	regions_init(&rvm.regions);
-	txs_init(&rvm.txs, &rvm.regions);
 	err = options->log_dev ? open_log(options) : 0;
 	if (err) {
-		txs_free(&rvm.txs);
 		regions_free(&rvm.regions);
 		return code_of(err, NULL);
 	}
@@ -320,7 +323,8 @@ rvm_return_t rvm_initialize(const char *version, rvm_options_t *options)
 	err_clear();
 	if (!version || strcmp(version, RVM_VERSION))
 		return fail(RVM_EVERSION_SKEW,
-			    "the program was compiled for another version of rvm.h");
+			    "the program was compiled for \"%s\", the library is \"%s\"",
+			    version ? version : "NULL", RVM_VERSION);
 	pthread_mutex_lock(&rvm.lock);
 	if (rvm.up)
 		code = fail(RVM_EINIT, "the library is initialized already");
@@ -351,10 +355,11 @@ static rvm_return_t stop(void)
 	rvm_return_t code = RVM_SUCCESS;
 
 	if (rvm.txs.count && !log_error(rvm.log))
-		return fail(RVM_EUNCOMMIT, "transactions have not ended: end or abort them first");
+		return fail(RVM_EUNCOMMIT, "%zu transactions have not ended: end or abort them",
+			    rvm.txs.count);
 	if (rvm.log)
 		code = stop_log();
-	txs_free(&rvm.txs);
+	txs_end(&rvm.txs);
 	regions_free(&rvm.regions);
 	rvm.up = false;
 	return code;
@@ -382,7 +387,8 @@ static rvm_return_t change_options(rvm_options_t *options)
 	if (!rvm.log && options->log_dev)
 		err = open_log(options);
 	else if (rvm.log && options->log_dev && strcmp(options->log_dev, rvm.log_dev))
-		return fail(RVM_ELOG, "another log is open: terminate first to change it");
+		return fail(RVM_ELOG, "log %s is open: terminate first to use another",
+			    rvm.log_dev);
 	if (!err)
 		keep_options(options);
 	return code_of(err, NULL);
@@ -425,7 +431,7 @@ static rvm_return_t check_map(const rvm_region_t *region, const rvm_options_t *o
 	if (region->offset.high || region->dev_length.high)
 		return fail(RVM_EOFFSET, "a segment ends below 2^64 bytes");
 	if ((uintptr_t)region->vmaddr & (TRACK_PAGE_SIZE - 1))
-		return fail(RVM_EREGION, "vmaddr is not at a page boundary");
+		return fail(RVM_EREGION, "vmaddr %p is not at a page boundary", region->vmaddr);
 	return RVM_SUCCESS;
 }
 
@@ -480,7 +486,7 @@ static rvm_return_t find_region(const rvm_region_t *record, struct region **out)
 		return code;
 	*out = region_find(&rvm.regions, record->vmaddr);
 	if (!*out || (*out)->base != record->vmaddr)
-		return fail(RVM_ENOT_MAPPED, "no region is mapped at the record's vmaddr");
+		return fail(RVM_ENOT_MAPPED, "no region is mapped at %p", record->vmaddr);
 	return RVM_SUCCESS;
 }
 

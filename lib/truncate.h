@@ -87,6 +87,8 @@ int truncate_log(struct truncator *tr);
 
 /**
  * truncate_unmap() - unmap a region and note that its records must come from the log
+ * @tr: the truncator
+ * @region: one of its regions; freed
  *
  * Return: as region_unmap().
  */
@@ -94,6 +96,7 @@ int truncate_unmap(struct truncator *tr, struct region *region);
 
 /**
  * truncate_orphans() - bring the records of unmapped regions to their segments
+ * @tr: the truncator
  *
  * Called before a region is mapped.  Return: 0, or as truncate_log().
  */

@@ -15,13 +15,6 @@
 #define TID_CHAINS	256		/* no tid is a multiple: chain 0 is nobody's */
 #define TID_MAX		0x3fffffffU
 
-void txs_init(struct txs *txs, struct regions *regions)
-{
-	memset(txs, 0, sizeof(*txs));
-	txs->regions = regions;
-	pthread_mutex_init(&txs->lock, NULL);
-}
-
 static void free_parts(struct tx_part *part)
 {
 	struct tx_part *next;
@@ -35,27 +28,34 @@ static void free_parts(struct tx_part *part)
 	}
 }
 
-static void free_txs(struct tx *tx)
+static void free_memory(struct tx *tx)
 {
-	struct tx *next;
-
-	for (; tx; tx = next) {
-		next = tx->next;
-		free_parts(tx->parts);
-		free_parts(tx->spare);
-		free(tx->undo);
-		free(tx->tracked);
-		free(tx->bytes);
-		free(tx->ranges);
-		free(tx);
-	}
+	free_parts(tx->parts);
+	free_parts(tx->spare);
+	free(tx->undo);
+	free(tx->tracked);
+	free(tx->bytes);
+	free(tx->ranges);
+	memset(tx, 0, sizeof(*tx));
 }
 
-void txs_free(struct txs *txs)
+/* The transactions themselves stay, so that their handles are stale for good. */
+void txs_end(struct txs *txs)
 {
-	free_txs(txs->open);
-	free_txs(txs->unused);
-	pthread_mutex_destroy(&txs->lock);
+	struct tx *tx, *next;
+
+	for (tx = txs->unused; tx; tx = next) {
+		next = tx->next;
+		free_memory(tx);
+		tx->next = next;
+	}
+	while ((tx = txs->open)) {
+		txs->open = tx->next;
+		free_memory(tx);
+		tx->next = txs->unused;
+		txs->unused = tx;
+	}
+	txs->count = 0;
 }
 
 uint32_t tx_tid(const struct tx *tx)

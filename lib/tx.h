@@ -111,9 +111,9 @@ struct tx {
  * @regions: where they may write
  * @lock: guards the lists and the count
  * @open: those that have begun and not ended
- * @unused: for reuse; memory of a transaction is never freed before txs_free(),
- *	so that a stale handle can be told by its id
- * @last_id: the number given last
+ * @unused: for reuse; a struct tx is never freed, so that a stale handle can be
+ *	told by its id
+ * @last_id: the number given last; it never goes back
  * @count: how many are open
  */
 struct txs {
@@ -125,11 +125,11 @@ struct txs {
 	size_t count;
 };
 
-/** txs_init() - no transactions */
-void txs_init(struct txs *txs, struct regions *regions);
+/** TXS_INITIALIZER - no transactions */
+#define TXS_INITIALIZER(table) { .regions = (table), .lock = PTHREAD_MUTEX_INITIALIZER }
 
-/** txs_free() - free all memory, that of open transactions too */
-void txs_free(struct txs *txs);
+/** txs_end() - forget all transactions, open ones too; handles of them stay stale for ever */
+void txs_end(struct txs *txs);
 
 /**
  * tx_begin() - begin an explicit transaction
@@ -181,6 +181,7 @@ void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn);
 
 /**
  * tx_untrack() - let the next transaction track the regions
+ * @tx: an open transaction
  *
  * The trackers have been told of the end.
  */

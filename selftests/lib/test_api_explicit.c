@@ -280,7 +280,7 @@ TEST_F(explicit, overlapping_duplicate_and_adjacent_ranges_are_logged_once)
 	RANGE(&self->tid, self->at, 1000);
 	memset(self->at, 'a', 1000);
 	was = tail();
-	END(&self->tid, flush);
+	END(&self->tid, no_flush);
 	once = tail() - was;
 
 	BEGIN(&self->tid, restore);
@@ -291,7 +291,7 @@ TEST_F(explicit, overlapping_duplicate_and_adjacent_ranges_are_logged_once)
 	RANGE(&self->tid, self->at, 1000);
 	memset(self->at, 'b', 1000);
 	was = tail();
-	END(&self->tid, flush);
+	END(&self->tid, no_flush);
 	EXPECT_EQ(once, tail() - was);
 	SETTLE();
 	EXPECT_TRUE(file_holds(self->place.seg, 0, 1000, 'b'));

@@ -98,7 +98,9 @@ TEST_F(life, a_log_path_that_is_too_long_is_refused)
 	self->options.log_dev = path;
 	EXPECT_RVM(RVM_ENAME_TOO_LONG, RVM_INIT(&self->options));
 	EXPECT_NE(0, strlen(rvm_error()));
+	ASSERT_RVM(RVM_SUCCESS, RVM_INIT(NULL));
 	EXPECT_RVM(RVM_ENAME_TOO_LONG, rvm_create_log(&self->options, &length, 0600));
+	EXPECT_RVM(RVM_SUCCESS, rvm_terminate());
 }
 
 TEST_F(life, a_second_initialize_is_refused_and_the_first_goes_on)
@@ -261,6 +263,29 @@ TEST_F(life, terminate_refuses_while_a_transaction_is_open)
 	EXPECT_NE(0, strlen(rvm_error()));
 	EXPECT_RVM(RVM_SUCCESS, rvm_abort_transaction(&tid));
 	EXPECT_RVM(RVM_SUCCESS, rvm_terminate());
+}
+
+TEST_F(life, a_transaction_of_an_earlier_life_is_none_in_the_next)
+{
+	rvm_tid_t old, tid;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_RVM(RVM_SUCCESS, RVM_INIT(&self->options));
+		rvm_init_tid(&tid);
+		ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&tid, restore));
+		if (i) {
+			EXPECT_RVM(RVM_ETID, rvm_abort_transaction(&old));
+			EXPECT_RVM(RVM_ETID, rvm_end_transaction(&old, flush));
+		}
+		old = tid;
+		ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&tid));
+		ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	}
+	ASSERT_RVM(RVM_SUCCESS, RVM_INIT(&self->options));
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&old, restore));
+	ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&old));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
 }
 
 TEST_F(life, create_log_makes_a_log_that_initialize_opens)

@@ -138,11 +138,9 @@ TEST_F(map, the_same_segment_by_another_path_is_the_same_segment)
 
 TEST_F(map, the_callers_own_address_is_used)
 {
-	char *want = mmap(NULL, SEG_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *want = (char *)0x200000000000;	/* far from all that the kernel chooses */
 	rvm_options_t options;
 
-	ASSERT_NE(MAP_FAILED, want);
-	ASSERT_EQ(0, munmap(want, SEG_BYTES));
 	rvm_init_options(&options);
 	options.flags |= variant->flag;
 	rvm_init_region(&self->region);
@@ -495,7 +493,7 @@ TEST_F(refusal, a_tracker_that_is_not_here_is_refused_and_never_replaced)
 	}
 	ret = place_map(&self->place, &self->region, RVM_TRACK_NONE | RVM_STRICT);
 	EXPECT_RVM(RVM_ETRACKER, ret);
-	EXPECT_NE(NULL, strstr(rvm_error(), "strict"));
+	EXPECT_NE(NULL, strstr(rvm_error(), "outside"));
 }
 
 TEST_F(refusal, without_a_choice_the_best_tracker_is_taken_and_says_why)

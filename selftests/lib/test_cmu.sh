@@ -16,7 +16,8 @@ expect()
 	name=$1
 	want=$2
 	shift 2
-	got="$("$@" 2>&1)|$?"
+	got=$("$@" 2>&1)
+	got="$got|$?"
 	n=$((n + 1))
 	if [ "$got" = "$want" ]; then
 		echo "ok $n - $name"

@@ -232,6 +232,7 @@ int format_record_check(struct format_source *source, const struct format_seed *
 	*why = "no record fits there";
 	if (limit < lsn || limit - lsn < FORMAT_RECORD_MIN)
 		return -EUCLEAN;
+	*why = NULL;
 	err = walk_get(&walk, sizeof(*disk), (const void **)&disk);
 	if (err)
 		return err;

@@ -104,7 +104,7 @@ static struct tx *take(struct txs *txs)
 	else
 		tx = calloc(1, sizeof(*tx));
 	if (tx) {
-		tx->id = ++txs->last_id;
+		__atomic_store_n(&tx->id, ++txs->last_id, __ATOMIC_RELAXED);
 		tx->prev = NULL;
 		tx->next = txs->open;
 		if (tx->next)

@@ -173,25 +173,25 @@ static int create(struct kmod *kmod, const struct track_map *map)
 	return kmod->fd < 0 ? kmod->fd : 0;
 }
 
+/* The data first, or another area might get the addresses that were asked for. */
 static int open_maps(struct kmod *kmod, const struct track_map *map)
 {
 	int err;
 
+	err = map_data(kmod, map);
+	if (err)
+		return err;
 	err = map_areas(kmod);
 	if (err)
 		goto err_areas;
 	err = thread_table_open(&kmod->threads, (uint64_t *)kmod->ctl->thread);
 	if (err)
 		goto err_areas;
-	err = map_data(kmod, map);
-	if (err)
-		goto err_threads;
 	return 0;
 
-err_threads:
-	thread_table_close(&kmod->threads);
 err_areas:
 	unmap_areas(kmod);
+	munmap(kmod->tracker.base, map->length);
 	return err;
 }
 
@@ -244,9 +244,9 @@ static void close_region(struct tracker *tracker)
 {
 	struct kmod *kmod = to_kmod(tracker);
 
-	munmap(tracker->base, tracker->length);
 	thread_table_close(&kmod->threads);
 	unmap_areas(kmod);
+	munmap(tracker->base, tracker->length);
 	close(kmod->fd);
 	netlink_close(kmod->nl);
 	free(kmod);

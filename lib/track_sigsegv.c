@@ -8,8 +8,8 @@
  * what is stored after the comparison is seen the next time.
  *
  * Each run of open pages costs up to two of the mappings that a process may have
- * (vm.max_map_count).  When they get scarce, the handler opens all pages between
- * the open ones around, which takes no further mapping, and notes them all.
+ * (vm.max_map_count).  When they get scarce, the handler opens all pages from the
+ * nearest open one on, which takes no further mapping, and notes them all.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -160,21 +160,33 @@ static bool open_pages(struct segv *segv, uint64_t first, uint64_t end)
 	return true;
 }
 
-/* All pages between the open ones around @page: the pages of its mapping. */
-static bool open_gap(struct segv *segv, uint64_t page)
+/*
+ * Note a page by moving the border of the nearest run up to it, with the pages
+ * between: that takes no further mapping.
+ */
+static bool open_near(struct segv *segv, uint64_t page, uint64_t before, uint64_t after)
 {
-	uint64_t before = pageset_prev(&segv->open, page);
-	uint64_t after = pageset_next(&segv->open, page);
+	if (before != PAGESET_NONE && (after == PAGESET_NONE || page - before <= after - page))
+		return open_pages(segv, before + 1, page + 1);
+	return after != PAGESET_NONE && open_pages(segv, page, after);
+}
 
+/* All pages between two runs, or the ends of the region: that removes a mapping. */
+static bool open_gap(struct segv *segv, uint64_t before, uint64_t after)
+{
 	return open_pages(segv, before == PAGESET_NONE ? 0 : before + 1,
 			  after == PAGESET_NONE ? segv->open.pages : after);
 }
 
 static bool open_page(struct segv *segv, uint64_t page)
 {
-	if (all_runs < runs_max && open_pages(segv, page, page + 1))
+	uint64_t before = pageset_prev(&segv->open, page);
+	uint64_t after = pageset_next(&segv->open, page);
+	bool first = before == PAGESET_NONE && after == PAGESET_NONE;
+
+	if ((first || all_runs < runs_max) && open_pages(segv, page, page + 1))
 		return true;
-	return open_gap(segv, page);
+	return open_near(segv, page, before, after) || open_gap(segv, before, after);
 }
 
 static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)

@@ -62,27 +62,26 @@ kmod:
 selftests: lib tools
 	$(MAKE) -C selftests BUILD=$(abspath $(BUILD)) CC='$(CC)' SANITIZE='$(SANITIZE)'
 
-check: setup
-	selftests/checks/check
+# Installs the packages that are missing, or says which they are and stops; then runs the command.
+SETUP_RUN := selftests/setup/run
 
-demo: setup
-	selftests/examples/demo
+check:
+	$(SETUP_RUN) selftests/checks/check
 
-bench: setup
-	selftests/bench/run
+demo:
+	$(SETUP_RUN) selftests/examples/demo
 
-style: setup
-	selftests/checks/check style
+bench:
+	$(SETUP_RUN) selftests/bench/run
 
-asan: setup
-	selftests/checks/check asan
+style:
+	$(SETUP_RUN) selftests/checks/check style
 
-vm-shell: setup
-	selftests/vm/run --shell $(addprefix -k ,$(KERNEL))
+asan:
+	$(SETUP_RUN) selftests/checks/check asan
 
-# Installs the packages that are missing, or says which they are and stops.
-setup:
-	@selftests/setup/install
+vm-shell:
+	$(SETUP_RUN) selftests/vm/run --shell $(addprefix -k ,$(KERNEL))
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig \
@@ -130,5 +129,5 @@ help:
 #help CC=clang CFLAGS=... BUILD=directory change how and where things are built.
 #help One stage of the checks alone: selftests/checks/check --help
 
-.PHONY: all lib tools kmod selftests check demo bench style asan vm-shell setup install clean \
+.PHONY: all lib tools kmod selftests check demo bench style asan vm-shell install clean \
 	distclean help

@@ -84,13 +84,13 @@ static void warm_up(const struct workload *workload, struct subject *subjects,
 			sample_take(&subjects[i], workload, args.ms);
 }
 
-static void run(const struct workload *workload)
+static void run(const struct workload *workload, bool tell)
 {
 	static struct row rows[SUBJECTS_MAX];
 	struct subject *subjects;
 	unsigned int count, i;
 
-	subjects = subjects_open(args.dir, workload, args.subject, &count);
+	subjects = subjects_open(args.dir, workload, args.subject, tell, &count);
 	warm_up(workload, subjects, count);
 	take_rounds(workload, subjects, count, rows);
 	report_title(workload);
@@ -113,7 +113,7 @@ static void remove_directory(const char *path)
 }
 
 /* Each workload has a process and files of its own. */
-static int run_apart(const struct workload *workload)
+static int run_apart(const struct workload *workload, bool tell)
 {
 	char path[4096], *top = args.dir;
 	int status = 1;
@@ -128,7 +128,7 @@ static int run_apart(const struct workload *workload)
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		run(workload);
+		run(workload, tell);
 		exit(0);
 	}
 	if (pid > 0)
@@ -200,6 +200,7 @@ int main(int argc, char **argv)
 		0, 0, 0
 	};
 	struct workload workload;
+	bool tell = true;
 	unsigned int i;
 	int ret;
 
@@ -215,8 +216,9 @@ int main(int argc, char **argv)
 			continue;
 		if (workload.region > args.region_max)
 			workload.region = args.region_max;
-		if (run_apart(&workload))
+		if (run_apart(&workload, tell))
 			return 1;
+		tell = false;
 	}
 	return 0;
 }

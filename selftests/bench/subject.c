@@ -108,9 +108,8 @@ static void initialize(const char *dir)
 }
 
 /* A tracker that is not to be had is left out, any other error ends the program. */
-static bool map_region(struct subject *subject, const char *dir, size_t length)
+static bool map_region(struct subject *subject, const char *dir, size_t length, bool tell)
 {
-	static bool told[sizeof(subjects) / sizeof(*subjects)];
 	char path[4096];
 	rvm_options_t options;
 	rvm_return_t ret;
@@ -123,9 +122,8 @@ static bool map_region(struct subject *subject, const char *dir, size_t length)
 	subject->region.dev_length = rvm_mk_offset(0, length);
 	ret = rvm_map(&subject->region, &options);
 	if (ret == RVM_ETRACKER) {
-		if (!told[subject - subjects])
-			fprintf(stderr, "bench: no %s here: %s\n", subject->name, rvm_error());
-		told[subject - subjects] = true;
+		if (tell)
+			fprintf(stderr, "bench: left out: %s\n", rvm_error());
 		return false;
 	}
 	check(subject->name, ret);
@@ -145,12 +143,25 @@ static char *plain_memory(size_t length)
 	return base;
 }
 
-/* A file that was written once, so that no write to it allocates. */
+/*
+ * Write a file once, so that no later write allocates, and let the page cache forget it: it holds
+ * what it was given in large pieces, and would write a whole piece for each small change.
+ */
+static void write_once(struct subject *subject)
+{
+	size_t done;
+
+	for (done = 0; done < LIMIT_BYTES; done += 1 << 20)
+		if (pwrite(subject->fd, subject->buffer, 1 << 20, done) != 1 << 20)
+			die(subject->name, strerror(errno));
+	if (fdatasync(subject->fd) || posix_fadvise(subject->fd, 0, 0, POSIX_FADV_DONTNEED))
+		die(subject->name, strerror(errno));
+}
+
 static bool open_limit(struct subject *subject, const char *dir, const struct workload *workload)
 {
 	bool direct = !strcmp(subject->name, "limit:direct");
 	char path[4096];
-	size_t done;
 
 	if (!workload->flush || workload->threads > 1)
 		return false;
@@ -166,15 +177,13 @@ static bool open_limit(struct subject *subject, const char *dir, const struct wo
 	if (!subject->buffer || subject->record > 1 << 20)
 		die(subject->name, "no memory");
 	memset(subject->buffer, 0x5a, 1 << 20);
-	for (done = 0; done < LIMIT_BYTES; done += 1 << 20)
-		if (pwrite(subject->fd, subject->buffer, 1 << 20, done) != 1 << 20)
-			die(path, strerror(errno));
+	write_once(subject);
 	subject->base = plain_memory(workload->region);
-	return !fdatasync(subject->fd);
+	return true;
 }
 
 struct subject *subjects_open(const char *dir, const struct workload *workload,
-			      const char *only, unsigned int *count)
+			      const char *only, bool tell, unsigned int *count)
 {
 	struct subject *subject;
 
@@ -185,7 +194,8 @@ struct subject *subjects_open(const char *dir, const struct workload *workload,
 		if (only && strcmp(only, subject->name) && strcmp("set_range", subject->name))
 			continue;
 		if (subject->flag) {
-			subject->here = map_region(subject, dir, workload->region);
+			subject->here = map_region(subject, dir, workload->region,
+						   tell);
 		} else if (subject->limit) {
 			subject->here = open_limit(subject, dir, workload);
 		} else {

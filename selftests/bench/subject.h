@@ -85,13 +85,14 @@ static inline void actor_change(struct actor *actor, char *bytes, size_t length)
  * subjects_open() - initialize the library and map a region for each subject
  * @dir: directory for log, segments and other files
  * @workload: what they will be used for
- * @only: name of the only subject, or NULL
+ * @only: name of the only subject beside set_range, or NULL
+ * @tell: say why a subject is not here
  * @count: how many subjects there are; those not here have @here unset
  *
  * Ends the program after an error.  Return: the subjects.
  */
 struct subject *subjects_open(const char *dir, const struct workload *workload,
-			      const char *only, unsigned int *count);
+			      const char *only, bool tell, unsigned int *count);
 
 /** subjects_close() - unmap all regions and terminate the library */
 void subjects_close(void);

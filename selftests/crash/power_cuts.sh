@@ -82,6 +82,8 @@ test=0 failed=0
 judge ext4 $((cuts - half))
 judge device $half
 sed -n 's/^recovered/# recovered transactions of the threads of one worker:/p' "$dir"/*/last.out
+cat "$dir"/*/*.err | awk '/power lost/ { kept += $(NF - 7); all += $(NF - 5) }
+	END { print "# unflushed sectors at the cuts: " kept + 0 " of " all + 0 " reached the disks" }'
 if [ "$failed" -gt 0 ]; then
 	echo "# disks, oracles and outputs are kept in $dir"
 	exit 1

@@ -172,7 +172,8 @@ static int write_iov(struct logfile *file, uint64_t position, const struct iovec
 		return err_set(-err, "log %s: a write at byte %" PRIu64
 			       " failed: %s; see to the disk, then open the log again",
 			       file->path, position, err_name(err));
-	file->proven = true;
+	if (!file->proven)	/* only the first write changes it, before there are threads */
+		file->proven = true;
 	return 0;
 }
 

@@ -38,7 +38,9 @@ static inline void make_tx(struct tx *tx, uint64_t number, unsigned int most)
 	unsigned int i;
 
 	tx->number = number;
-	tx->count = 1 + rand_r(&state) % (TX_RANGES - 1);
+	for (i = 0; i < 4; i++)
+		rand_r(&state);	/* neighbours' seeds are alike, their later numbers are not */
+	tx->count = 2 + rand_r(&state) / 7 % (TX_RANGES - 1);
 	for (i = 0; i < tx->count; i++) {
 		struct log_range *r = &tx->ranges[i];
 
@@ -157,15 +159,16 @@ static inline int truncate_log(struct log *log)
 	return err ? err : log_set_head(log, state.durable);
 }
 
-/* commit_tx(), with a truncation if the log is full. */
-static inline int commit_or_truncate(struct log *log, uint64_t number, unsigned int most)
+/* append_tx(), with a truncation if the log is full. */
+static inline int append_or_truncate(struct log *log, uint64_t number, unsigned int most,
+				     uint64_t *lsn)
 {
-	int err = commit_tx(log, number, most);
+	int err = append_tx(log, number, most, lsn);
 
 	if (err == -ENOSPC) {
 		err = truncate_log(log);
 		if (!err)
-			err = commit_tx(log, number, most);
+			err = append_tx(log, number, most, lsn);
 	}
 	return err;
 }

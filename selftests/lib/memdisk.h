@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -51,15 +52,15 @@ struct mem_file {
  */
 static struct mem {
 	struct mem_file files[MEM_FILES];
-	unsigned int calls;
+	atomic_uint calls;
 	unsigned int fail_at;
 	int fail_err;
 	bool fail_on;
 	unsigned int power_at;
-	bool dead;
+	atomic_bool dead;
 	bool sync_writes;
 	uint64_t limit;
-	unsigned int failed;
+	atomic_uint failed;
 } mem;
 
 #define MEM_SHORT 1
@@ -82,15 +83,16 @@ static struct mem_file *mem_file(int fd)
 /* Returns 0, a negative errno, or MEM_SHORT. */
 static int mem_count(void)
 {
+	unsigned int call;
+
 	if (mem.dead)
 		return -EIO;
-	mem.calls++;
-	if (mem.calls == mem.power_at) {
+	call = ++mem.calls;
+	if (call == mem.power_at) {
 		mem.dead = true;
 		return -EIO;
 	}
-	if (mem.fail_at && (mem.calls == mem.fail_at ||
-			    (mem.fail_on && mem.calls > mem.fail_at))) {
+	if (mem.fail_at && (call == mem.fail_at || (mem.fail_on && call > mem.fail_at))) {
 		mem.failed++;
 		return mem.fail_err;
 	}
@@ -174,7 +176,7 @@ static ssize_t mem_pwritev(int fd, const struct iovec *iov, int count, uint64_t 
 		uint64_t n = iov[i].iov_len;
 
 		if (err == MEM_SHORT && n > MEM_SECTOR)
-			n = n / 2 / MEM_SECTOR * MEM_SECTOR;
+			n = (n / 2 / MEM_SECTOR + 1) * MEM_SECTOR;
 		if (at + n > file->size && mem_grow(file, at + n))
 			return -ENOSPC;
 		memcpy(file->data + at, iov[i].iov_base, n);

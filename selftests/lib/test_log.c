@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The log's life, its limits, its dictionary and every way to misuse it; on real files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "crc.h"
+#include "kselftest_harness.h"
+#include "logfile.h"
+#include "logtest.h"
+#include "status.h"
+
+#define AREA 65536U
+#define FILE_SIZE (73728U + AREA)
+
+FIXTURE(log)
+{
+	char dir[64];
+	char path[128];
+	struct log *log;
+};
+
+FIXTURE_SETUP(log)
+{
+	snprintf(self->dir, sizeof(self->dir), "/tmp/rvm-test-log-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	snprintf(self->path, sizeof(self->path), "%s/log", self->dir);
+	os = os_real;
+	ASSERT_EQ(0, log_create(self->path, AREA, 0640, false, NULL, NULL)) {
+		TH_LOG("%s", err_text());
+	}
+}
+
+FIXTURE_TEARDOWN(log)
+{
+	char command[128];
+
+	snprintf(command, sizeof(command), "rm -rf %s", self->dir);
+	ASSERT_EQ(0, system(command));
+}
+
+static int start(const char *path, struct log **log)
+{
+	int err = log_open(path, 0, false, log);
+
+	return err ? err : recover_log(*log, NULL, NULL, NULL);
+}
+
+static void patch(const char *path, uint64_t at, const void *bytes, size_t length)
+{
+	int fd = open(path, O_RDWR);
+
+	if (pwrite(fd, bytes, length, at) != (ssize_t)length)
+		abort();
+	close(fd);
+}
+
+static void read_file(const char *path, uint64_t at, void *bytes, size_t length)
+{
+	int fd = open(path, O_RDONLY);
+
+	if (pread(fd, bytes, length, at) != (ssize_t)length)
+		abort();
+	close(fd);
+}
+
+/* Changes a 32-bit field of both status copies under a right checksum. */
+static void patch_status(const char *path, size_t at, uint32_t value)
+{
+	struct disk_status disk;
+	int copy;
+
+	for (copy = 0; copy < 2; copy++) {
+		read_file(path, copy * FORMAT_BLOCK, &disk, sizeof(disk));
+		memcpy((char *)&disk + at, &value, sizeof(value));
+		disk.crc = crc32c(0, &disk, offsetof(struct disk_status, crc));
+		patch(path, copy * FORMAT_BLOCK, &disk, sizeof(disk));
+	}
+}
+
+TEST_F(log, a_new_log_is_empty_and_written_through)
+{
+	struct log_state state;
+	struct stat st;
+
+	ASSERT_EQ(0, stat(self->path, &st));
+	ASSERT_EQ(FILE_SIZE, st.st_size);
+	ASSERT_GE(st.st_blocks * 512, FILE_SIZE);
+	ASSERT_EQ(0640, st.st_mode & 0777);
+	ASSERT_EQ(0, log_open(self->path, 0, true, &self->log));
+	log_state(self->log, &state);
+	ASSERT_EQ(AREA, state.size);
+	ASSERT_EQ(AREA, state.head);
+	ASSERT_EQ(AREA, state.tail);
+	ASSERT_EQ(1, state.generation);
+	ASSERT_EQ(0, state.error);
+	ASSERT_EQ(0, log_used(self->log));
+	ASSERT_STREQ(self->path, log_path(self->log));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, direct_io_that_syncs_is_used_where_the_file_system_has_it)
+{
+	const struct logfile *file;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	file = log_file(self->log);
+	ASSERT_TRUE(file->proven);
+	ASSERT_TRUE(file->dsync);
+	TH_LOG("direct I/O: %s", file->direct ? "yes" : "no");
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, create_refuses_what_stands_there)
+{
+	char other[160];
+
+	ASSERT_EQ(-EEXIST, log_create(self->path, AREA, 0600, false, NULL, NULL));
+	ASSERT_EQ(0, log_create(self->path, 2 * AREA, 0600, true, NULL, NULL));
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(-EBUSY, log_create(self->path, AREA, 0600, true, NULL, NULL));
+	ASSERT_EQ(0, log_close(self->log));
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	ASSERT_EQ(3, write(open(other, O_CREAT | O_RDWR, 0600), "abc", 3));
+	ASSERT_EQ(-EEXIST, log_create(other, AREA, 0600, true, NULL, NULL));
+	ASSERT_NE(NULL, strstr(err_text(), "no log"));
+	ASSERT_EQ(-EINVAL, log_create(self->dir, AREA, 0600, true, NULL, NULL));
+}
+
+TEST_F(log, create_refuses_impossible_sizes_and_paths)
+{
+	char path[PATH_MAX + 10];
+	char other[160];
+
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	ASSERT_EQ(-EINVAL, log_create(other, 0, 0600, false, NULL, NULL));
+	ASSERT_EQ(-EINVAL, log_create(other, UINT64_MAX, 0600, false, NULL, NULL));
+	ASSERT_NE(0, log_create(other, 1ULL << 60, 0600, false, NULL, NULL));
+	ASSERT_EQ(-1, access(other, F_OK));
+	snprintf(other, sizeof(other), "%s/none/log", self->dir);
+	ASSERT_EQ(-ENOENT, log_create(other, AREA, 0600, false, NULL, NULL));
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	ASSERT_EQ(-ENAMETOOLONG, log_create(path, AREA, 0600, false, NULL, NULL));
+	ASSERT_EQ(-ENAMETOOLONG, log_open(path, 0, false, &self->log));
+}
+
+TEST_F(log, create_rounds_the_size_up)
+{
+	char other[160];
+	struct log_state state;
+
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	ASSERT_EQ(0, log_create(other, 1, 0600, false, NULL, NULL));
+	ASSERT_EQ(0, log_open(other, 0, true, &self->log));
+	log_state(self->log, &state);
+	ASSERT_EQ(4096, state.size);
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+static void count_bytes(void *arg, uint64_t done, uint64_t total)
+{
+	uint64_t *last = arg;
+
+	if (done <= *last || done > total)
+		abort();
+	*last = done;
+}
+
+TEST_F(log, create_tells_its_progress)
+{
+	char other[160];
+	uint64_t last = 0;
+
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	ASSERT_EQ(0, log_create(other, 4 << 20, 0600, false, count_bytes, &last));
+	ASSERT_EQ(73728 + (4 << 20), last);
+}
+
+TEST_F(log, create_on_a_full_disk_leaves_nothing_behind)
+{
+	mem_install();
+	mem.limit = 100000;
+	ASSERT_EQ(-ENOSPC, log_create(LOG, AREA, 0600, false, NULL, NULL));
+	ASSERT_EQ(NULL, mem_find(LOG));
+	mem.limit = FILE_SIZE;
+	ASSERT_EQ(0, log_create(LOG, AREA, 0600, false, NULL, NULL));
+	os = os_real;
+}
+
+TEST_F(log, open_refuses_what_is_no_log)
+{
+	char other[160];
+	static char page[FILE_SIZE];
+	int fd;
+
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	ASSERT_EQ(-ENOENT, log_open(other, 0, false, &self->log));
+	ASSERT_EQ(-EINVAL, log_open(self->dir, 0, false, &self->log));
+	ASSERT_EQ(-EINVAL, log_open(self->dir, 0, true, &self->log));
+	ASSERT_EQ(0, mkfifo(other, 0600));
+	ASSERT_EQ(-EINVAL, log_open(other, 0, false, &self->log));
+	ASSERT_EQ(0, unlink(other));
+	ASSERT_EQ(-EINVAL, log_open("/dev/null", 0, false, &self->log));
+	fd = open(other, O_CREAT | O_RDWR, 0600);
+	ASSERT_EQ(-EINVAL, log_open(other, 0, false, &self->log));
+	ASSERT_EQ(100, write(fd, page, 100));
+	ASSERT_EQ(-EINVAL, log_open(other, 0, false, &self->log));
+	ASSERT_EQ(FILE_SIZE, pwrite(fd, page, FILE_SIZE, 0));
+	ASSERT_EQ(-EINVAL, log_open(other, 0, false, &self->log));
+	ASSERT_NE(NULL, strstr(err_text(), "not a log"));
+	close(fd);
+}
+
+TEST_F(log, open_refuses_other_versions_and_unknown_features)
+{
+	patch_status(self->path, 8, 2);
+	ASSERT_EQ(-EPROTO, log_open(self->path, 0, false, &self->log));
+	ASSERT_EQ(-EPROTO, log_open(self->path, 0, true, &self->log));
+	patch_status(self->path, 8, 1);
+	patch_status(self->path, 40, 1);
+	ASSERT_EQ(-EPROTO, log_open(self->path, 0, true, &self->log));
+	ASSERT_NE(NULL, strstr(err_text(), "incompat 0x1"));
+	patch_status(self->path, 40, 0);
+	patch_status(self->path, 36, 4);
+	ASSERT_EQ(-EPROTO, log_open(self->path, 0, false, &self->log));
+	ASSERT_NE(NULL, strstr(err_text(), "ro_compat 0x4"));
+	ASSERT_EQ(0, log_open(self->path, 0, true, &self->log));
+	ASSERT_EQ(0, log_close(self->log));
+	patch_status(self->path, 36, 0);
+	patch_status(self->path, 32, 0xffffffff);
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, open_refuses_a_log_that_was_cut_off)
+{
+	ASSERT_EQ(0, truncate(self->path, FILE_SIZE - 1));
+	ASSERT_EQ(-EUCLEAN, log_open(self->path, 0, false, &self->log));
+	ASSERT_NE(NULL, strstr(err_text(), "cut off"));
+}
+
+TEST_F(log, is_locked_against_this_and_other_processes_but_may_be_looked_at)
+{
+	struct log *second;
+	int status;
+	pid_t pid;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(-EBUSY, log_open(self->path, 0, false, &second));
+	pid = fork();
+	if (!pid) {
+		int err = log_open(self->path, 0, false, &second);
+
+		if (err != -EBUSY || !strstr(err_text(), "another process"))
+			_exit(1);
+		if (log_open(self->path, 0, true, &second))
+			_exit(2);
+		_exit(os.locked(log_file(second)->fd) == 1 ? 0 : 3);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+	ASSERT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, is_unlocked_by_the_death_of_its_process)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		if (start(self->path, &self->log))
+			_exit(1);
+		raise(SIGKILL);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, refuses_to_append_before_it_is_started)
+{
+	struct log_range r = { .segment = 1, .length = 1, .data = "x" };
+	struct log_state state;
+	uint32_t id;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, log_open(self->path, 0, false, &self->log));
+	ASSERT_EQ(-EINVAL, log_append(self->log, 1, &r, 1, &lsn));
+	ASSERT_EQ(-EINVAL, log_flush(self->log, 0));
+	ASSERT_EQ(-EINVAL, log_set_head(self->log, AREA));
+	ASSERT_EQ(-EINVAL, log_name_segment(self->log, "/x", 1, &id));
+	log_state(self->log, &state);
+	ASSERT_EQ(-EINVAL, log_start(self->log, state.head, state.head + 8));
+	ASSERT_EQ(-EINVAL, log_start(self->log, 0, 0));
+	ASSERT_EQ(0, log_start(self->log, state.tail, state.tail));
+	ASSERT_EQ(-EINVAL, log_start(self->log, state.tail, state.tail));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, refuses_impossible_ranges)
+{
+	struct log_range r = { .segment = 1, .length = 1, .data = "x" };
+	struct log_state before, after;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	log_state(self->log, &before);
+	r.segment = 0;
+	ASSERT_EQ(-EINVAL, log_append(self->log, 1, &r, 1, &lsn));
+	r.segment = 1;
+	r.length = 0;
+	ASSERT_EQ(-EINVAL, log_append(self->log, 1, &r, 1, &lsn));
+	r.length = 2;
+	r.offset = UINT64_MAX - 1;
+	ASSERT_EQ(-EINVAL, log_append(self->log, 1, &r, 1, &lsn));
+	r.offset = 0;
+	r.length = UINT64_MAX;
+	ASSERT_EQ(-EFBIG, log_append(self->log, 1, &r, 1, &lsn));
+	log_state(self->log, &after);
+	ASSERT_EQ(before.tail, after.tail);
+	ASSERT_EQ(-EINVAL, log_flush(self->log, after.tail + 8));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, a_record_without_ranges_is_none)
+{
+	struct log_state state;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	log_state(self->log, &state);
+	ASSERT_EQ(0, log_append(self->log, 1, NULL, 0, &lsn));
+	ASSERT_EQ(state.tail, lsn);
+	ASSERT_EQ(0, log_flush(self->log, lsn));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, a_record_costs_64_bytes_and_16_a_range)
+{
+	struct log_range r[3] = { { 1, 0, 8, "01234567" }, { 1, 100, 8, "01234567" },
+				  { 2, 0, 8, "01234567" } };
+	struct log_state state;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	log_state(self->log, &state);
+	ASSERT_EQ(0, log_append(self->log, 1, r, 3, &lsn));
+	ASSERT_EQ(state.tail + 64 + 3 * 16 + 3 * 8, lsn);
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, full_is_full_to_the_byte_and_the_head_frees_it)
+{
+	static char bytes[AREA];
+	/* what fills the log exactly: header, trailer, range, and the shortest padding */
+	struct log_range r = { .segment = 1, .length = AREA - 64 - 16 - 64, .data = bytes };
+	struct log_range one = { .segment = 1, .length = 1, .data = bytes };
+	uint64_t lsn;
+	int i;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	r.length++;
+	ASSERT_EQ(-EFBIG, log_append(self->log, 1, &r, 1, &lsn));
+	r.length--;
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+		ASSERT_EQ(-ENOSPC, log_append(self->log, 2, &one, 1, &lsn));
+		ASSERT_EQ(-ENOSPC, log_append(self->log, 2, &one, 1, &lsn));
+		ASSERT_EQ(0, log_flush(self->log, lsn));
+		ASSERT_EQ(AREA, log_used(self->log));
+		ASSERT_EQ(-ENOSPC, log_append(self->log, 2, &one, 1, &lsn));
+		ASSERT_EQ(0, log_set_head(self->log, log_durable(self->log)));
+		ASSERT_EQ(0, log_used(self->log));
+	}
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, the_head_moves_only_forward_and_not_beyond_what_is_durable)
+{
+	struct log_range r = { .segment = 1, .length = 100, .data = self->path };
+	struct log_state state;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	log_state(self->log, &state);
+	ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+	ASSERT_EQ(-EINVAL, log_set_head(self->log, lsn));
+	ASSERT_EQ(-EINVAL, log_set_head(self->log, state.head - 8));
+	ASSERT_EQ(0, log_flush(self->log, lsn));
+	ASSERT_EQ(-EINVAL, log_set_head(self->log, lsn + 1));
+	ASSERT_EQ(0, log_set_head(self->log, lsn));
+	ASSERT_EQ(0, log_set_head(self->log, lsn));
+	ASSERT_EQ(-EINVAL, log_set_head(self->log, lsn - 8));
+	ASSERT_EQ(0, log_close(self->log));
+	/* a head inside a sector is where recovery begins */
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, what_was_not_flushed_is_gone_after_close_and_no_error)
+{
+	struct log_range r = { .segment = 1, .length = 8, .data = "notthere" };
+	struct log_state state;
+	struct recover_stats stats;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+	ASSERT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, log_open(self->path, 0, false, &self->log));
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, &stats));
+	ASSERT_EQ(0, stats.records);
+	log_state(self->log, &state);
+	ASSERT_EQ(3, state.generation);
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, flushes_share_no_sector)
+{
+	struct log_range r = { .segment = 1, .data = self->path };
+	struct log_state state;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	for (r.length = 1; r.length < 64; r.length++) {
+		ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+		ASSERT_EQ(0, log_flush(self->log, lsn));
+		log_state(self->log, &state);
+		ASSERT_EQ(0, state.tail % 512);
+		ASSERT_EQ(state.tail, state.durable);
+	}
+	ASSERT_EQ(63, state.flushes);
+	ASSERT_EQ(state.tail - state.head, state.bytes_written);
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+struct watched {
+	struct log *log;
+	uint64_t last;
+	unsigned int calls;
+	bool early;
+};
+
+static void watch(void *arg, uint64_t durable)
+{
+	struct watched *w = arg;
+
+	w->early |= durable <= w->last || log_durable(w->log) >= durable;
+	w->last = durable;
+	w->calls++;
+}
+
+TEST_F(log, the_watcher_hears_of_each_rise_before_anybody_else)
+{
+	struct log_range r = { .segment = 1, .length = 5, .data = "12345" };
+	struct watched w = {};
+	uint64_t lsn;
+	int i;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	w.log = self->log;
+	log_watch(self->log, watch, &w);
+	for (i = 0; i < 10; i++) {
+		ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+		ASSERT_EQ(0, log_flush(self->log, lsn));
+		ASSERT_EQ(0, log_flush(self->log, lsn));
+	}
+	ASSERT_EQ(10, w.calls);
+	ASSERT_FALSE(w.early);
+	ASSERT_EQ(log_durable(self->log), w.last);
+	log_watch(self->log, NULL, NULL);
+	ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+	ASSERT_EQ(0, log_flush(self->log, lsn));
+	ASSERT_EQ(10, w.calls);
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, the_dictionary_keeps_names_over_reopening)
+{
+	struct log_segment segment;
+	uint32_t a, b, c;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_name_segment(self->log, "/a", 4096, &a));
+	ASSERT_EQ(0, log_name_segment(self->log, "/b", 8192, &b));
+	ASSERT_EQ(0, log_name_segment(self->log, "/a", 4096, &c));
+	ASSERT_EQ(1, a);
+	ASSERT_EQ(2, b);
+	ASSERT_EQ(a, c);
+	ASSERT_EQ(0, log_name_segment(self->log, "/a", 16384, &c));
+	ASSERT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(2, log_segments(self->log));
+	ASSERT_EQ(0, log_segment(self->log, 1, &segment));
+	ASSERT_EQ(1, segment.id);
+	ASSERT_STREQ("/a", segment.path);
+	ASSERT_EQ(16384, segment.length);
+	ASSERT_EQ(0, log_segment(self->log, 2, &segment));
+	ASSERT_STREQ("/b", segment.path);
+	ASSERT_EQ(-ENOENT, log_segment(self->log, 3, &segment));
+	ASSERT_EQ(-ENOENT, log_segment(self->log, 0, &segment));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, the_dictionary_refuses_bad_paths_and_is_full_one_day)
+{
+	char path[PATH_MAX + 1];
+	struct log_segment segment;
+	uint32_t id, last = 0;
+	int err;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(-EINVAL, log_name_segment(self->log, "a", 1, &id));
+	ASSERT_EQ(-EINVAL, log_name_segment(self->log, "", 1, &id));
+	ASSERT_EQ(-EINVAL, log_name_segment(self->log, "/", 1, &id));
+	memset(path, 'x', PATH_MAX);
+	path[0] = '/';
+	path[PATH_MAX] = '\0';
+	ASSERT_EQ(-ENAMETOOLONG, log_name_segment(self->log, path, 1, &id));
+	path[PATH_MAX - 1] = '\0';
+	do {
+		snprintf(path + 1, 5, "%04u", last);
+		path[5] = 'x';
+		err = log_name_segment(self->log, path, 1, &id);
+		if (!err)
+			last = id;
+	} while (!err);
+	ASSERT_EQ(-ENOSPC, err);
+	ASSERT_EQ(7, last);
+	ASSERT_EQ(7, log_segments(self->log));
+	/* full is no poison */
+	ASSERT_EQ(0, log_error(self->log));
+	ASSERT_EQ(0, log_name_segment(self->log, "/short", 1, &id));
+	ASSERT_EQ(8, id);
+	ASSERT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, log_segment(self->log, 7, &segment));
+	ASSERT_EQ(PATH_MAX - 1, strlen(segment.path));
+	ASSERT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, each_status_copy_alone_tells_the_truth)
+{
+	struct log_range r = { .segment = 1, .length = 5, .data = "12345" };
+	char junk[FORMAT_BLOCK];
+	uint64_t lsn, head;
+	int copy;
+
+	memset(junk, 0x3c, sizeof(junk));
+	for (copy = 0; copy < 2; copy++) {
+		struct status_copies status, dict;
+		struct log_state state;
+
+		ASSERT_EQ(0, start(self->path, &self->log));
+		ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+		ASSERT_EQ(0, log_flush(self->log, lsn));
+		head = log_durable(self->log);
+		ASSERT_EQ(0, log_set_head(self->log, head));
+		ASSERT_EQ(0, log_close(self->log));
+		patch(self->path, copy * FORMAT_BLOCK, junk, sizeof(junk));
+		ASSERT_EQ(0, log_open(self->path, 0, true, &self->log));
+		log_state(self->log, &state);
+		ASSERT_EQ(head, state.head);
+		ASSERT_EQ(head, state.tail);
+		log_copies(self->log, &status, &dict);
+		ASSERT_FALSE(status.valid[copy]);
+		ASSERT_TRUE(status.valid[!copy]);
+		ASSERT_TRUE(dict.valid[0] && dict.valid[1]);
+		ASSERT_EQ(0, log_close(self->log));
+	}
+}
+
+TEST_F(log, an_open_log_leaks_no_descriptor)
+{
+	int before = dup(0), after, i;
+
+	close(before);
+	for (i = 0; i < 20; i++) {
+		ASSERT_EQ(0, start(self->path, &self->log));
+		ASSERT_EQ(0, log_close(self->log));
+		ASSERT_EQ(-EINVAL, log_open(self->dir, 0, true, &self->log));
+		ASSERT_EQ(-EEXIST, log_create(self->path, 1, 0600, false, NULL, NULL));
+	}
+	after = dup(0);
+	close(after);
+	ASSERT_EQ(before, after);
+}
+
+TEST_F(log, segment_open_tells_what_is_wrong)
+{
+	struct segment *segment;
+	char path[PATH_MAX + 10];
+
+	snprintf(path, sizeof(path), "%s/seg", self->dir);
+	ASSERT_EQ(-ENOENT, segment_open(path, 0, &segment));
+	ASSERT_EQ(0, segment_open(path, 12288, &segment));
+	ASSERT_EQ(12288, segment->length);
+	ASSERT_STREQ(path, segment->path);
+	ASSERT_FALSE(segment->device);
+	ASSERT_EQ(-EIO, segment_read(segment, 12288, path, 1));
+	segment_close(segment);
+	ASSERT_EQ(-EINVAL, segment_open(self->dir, 0, &segment));
+	ASSERT_EQ(-EINVAL, segment_open("/dev/null", 0, &segment));
+	snprintf(path, sizeof(path), "%s/none/seg", self->dir);
+	ASSERT_EQ(-ENOENT, segment_open(path, 4096, &segment));
+	snprintf(path, sizeof(path), "%s/huge", self->dir);
+	ASSERT_NE(0, segment_open(path, 1ULL << 62, &segment));
+	ASSERT_EQ(-1, access(path, F_OK));
+	memset(path, 'x', sizeof(path) - 1);
+	path[sizeof(path) - 1] = '\0';
+	ASSERT_EQ(-ENAMETOOLONG, segment_open(path, 0, &segment));
+	segment_close(NULL);
+}
+
+TEST_F(log, a_segment_is_known_by_its_canonical_path)
+{
+	char path[128], link_path[128];
+	struct segment *segment;
+
+	snprintf(path, sizeof(path), "%s/seg", self->dir);
+	snprintf(link_path, sizeof(link_path), "%s/link", self->dir);
+	ASSERT_EQ(0, segment_open(path, 4096, &segment));
+	segment_close(segment);
+	ASSERT_EQ(0, symlink(path, link_path));
+	ASSERT_EQ(0, segment_open(link_path, 0, &segment));
+	ASSERT_STREQ(path, segment->path);
+	segment_close(segment);
+}
+
+TEST_HARNESS_MAIN

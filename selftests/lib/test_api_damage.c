@@ -53,17 +53,15 @@ FIXTURE_TEARDOWN(damage)
 /* Where in the log the data of record i stand, or -1. */
 static long find_record(struct place *place, int i)
 {
-	unsigned char *log;
-	long at, n = file_length(place->log);
+	long last = file_length(place->log) - (long)STEP, found = -1, at;
+	unsigned char *log = malloc(last + STEP);
 
-	log = malloc(n);
-	if (!log || !file_read(place->log, 0, log, n))
-		n = 0;
-	for (at = 0; at + (long)STEP <= n; at++)
-		if (holds(log + at, STEP, 'A' + i))
-			break;
+	if (log && file_read(place->log, 0, log, last + STEP))
+		for (at = 0; at <= last && found < 0; at++)
+			if (holds(log + at, STEP, 'A' + i))
+				found = at;
 	free(log);
-	return at + (long)STEP <= n ? at : -1;
+	return found;
 }
 
 static bool flip(const char *path, long at)

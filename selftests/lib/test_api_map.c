@@ -512,6 +512,27 @@ TEST_F(refusal, without_a_choice_the_best_tracker_is_taken_and_says_why)
 	EXPECT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
 }
 
+static int ignored;
+
+static void ignore(int sig)
+{
+	ignored++;
+}
+
+TEST_F(refusal, a_handler_of_sigsegv_that_came_later_is_told_and_one_that_came_before_is_kept)
+{
+	struct sigaction action = { .sa_handler = ignore };
+
+	ASSERT_EQ(0, sigaction(SIGSEGV, &action, NULL));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, RVM_TRACK_SIGSEGV));
+	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+	raise(SIGSEGV);
+	EXPECT_EQ(1, ignored);
+	ASSERT_EQ(0, sigaction(SIGSEGV, &action, NULL));
+	EXPECT_REFUSED(RVM_ETRACKER, "SIGSEGV",
+		       place_map(&self->place, &self->region, RVM_TRACK_SIGSEGV));
+}
+
 static void as_nobody(void *arg)
 {
 	struct place *place = arg;

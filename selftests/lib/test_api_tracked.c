@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include <setjmp.h>
+#include <sys/uio.h>
 
 FIXTURE(tracked) {
 	struct place place;
@@ -208,6 +209,51 @@ TEST_F(tracked, read_2_into_the_region_is_seen_or_refused_as_documented)
 	EXPECT_TRUE(file_holds(self->place.seg, 150, PAGE - 150, 'o'));
 }
 
+/* Store through /proc/self/mem, as a debugger does. */
+static ssize_t write_mem(char *at, const void *buf, size_t length)
+{
+	int fd = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+	ssize_t n = pwrite(fd, buf, length, (off_t)(uintptr_t)at);
+
+	close(fd);
+	return n;
+}
+
+/* Store through process_vm_writev(2). */
+static ssize_t write_vm(char *at, const void *buf, size_t length)
+{
+	struct iovec from = { .iov_base = (void *)buf, .iov_len = length };
+	struct iovec to = { .iov_base = at, .iov_len = length };
+
+	return process_vm_writev(getpid(), &from, 1, &to, 1, 0);
+}
+
+TEST_F(tracked, stores_by_process_vm_writev_and_proc_mem_are_seen_or_refused_as_documented)
+{
+	ssize_t n;
+
+	BEGIN(&self->tid);
+	n = write_vm(self->at + 6 * PAGE, "written", 7);
+	if (variant->flag == RVM_TRACK_SIGSEGV) {
+		EXPECT_EQ(-1, n);
+		EXPECT_EQ(EFAULT, errno);
+		ABORT(&self->tid);
+		return;
+	}
+	EXPECT_EQ(7, n);
+	EXPECT_EQ(7, write_mem(self->at + 7 * PAGE, "written", 7));
+	EXPECT_EQ(7, write_mem(self->at + 8 * PAGE - 3, "written", 7));
+	END(&self->tid, no_flush);
+	BEGIN(&self->tid);
+	EXPECT_EQ(7, write_mem(self->at + 7 * PAGE, "aborted", 7));
+	ABORT(&self->tid);
+	EXPECT_EQ(0, memcmp(self->at + 7 * PAGE, "written", 7));
+	SETTLE();
+	EXPECT_EQ('n', file_byte(self->place.seg, 6 * PAGE + 6));
+	EXPECT_EQ('w', file_byte(self->place.seg, 7 * PAGE));
+	EXPECT_EQ('n', file_byte(self->place.seg, 8 * PAGE + 3));
+}
+
 TEST_F(tracked, what_was_committed_is_what_was_there_at_the_end)
 {
 	BEGIN(&self->tid);
@@ -231,6 +277,34 @@ TEST_F(tracked, stores_outside_any_transaction_are_carried_by_the_next_commit)
 	SETTLE();
 	EXPECT_EQ('c', file_byte(self->place.seg, 0));
 	EXPECT_TRUE(file_holds(self->place.seg, 4 * PAGE, 50, 't'));
+}
+
+TEST_F(tracked, stores_outside_any_transaction_are_undone_by_the_next_abort)
+{
+	memset(self->at + 4 * PAGE, 't', 50);
+	BEGIN(&self->tid);
+	self->at[0] = 'a';
+	ABORT(&self->tid);
+	EXPECT_TRUE(holds(self->at, SEG_BYTES, 0));
+	BEGIN(&self->tid);
+	self->at[0] = 'c';
+	END(&self->tid, flush);
+	SETTLE();
+	EXPECT_EQ('c', file_byte(self->place.seg, 0));
+	EXPECT_TRUE(file_holds(self->place.seg, 1, SEG_BYTES - 1, 0));
+}
+
+TEST_F(tracked, strays_are_counted_where_they_can_be_told)
+{
+	rvm_region_info_t info;
+
+	memset(self->at + 4 * PAGE, 't', 2 * PAGE);
+	BEGIN(&self->tid);
+	self->at[0] = 'c';
+	END(&self->tid, flush);
+	ASSERT_RVM(RVM_SUCCESS, rvm_query_region(&self->region, &info));
+	EXPECT_EQ(3, info.first_writes);
+	EXPECT_EQ(variant->flag == RVM_TRACK_UFFD ? 0 : 2, info.strays);
 }
 
 TEST_F(tracked, a_stray_store_never_reaches_the_segment_by_itself)

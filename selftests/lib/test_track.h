@@ -10,6 +10,7 @@
 
 #include "api.h"
 
+#include <dlfcn.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -287,16 +288,13 @@ static inline bool model_segment_untouched(struct model *model)
 	return ok;
 }
 
-extern void __asan_init(void) __attribute__((weak));
-extern void __tsan_init(void) __attribute__((weak));
-
 /*
  * Mappings of this process but for the heap, which malloc() gives back and takes
  * again; with a sanitizer, which maps what it likes, only those of segments.
  */
 static inline unsigned int count_mappings(void)
 {
-	bool sanitized = __asan_init || __tsan_init;
+	bool sanitized = dlsym(RTLD_DEFAULT, "__asan_init") || dlsym(RTLD_DEFAULT, "__tsan_init");
 	FILE *file = fopen("/proc/self/maps", "re");
 	char line[512];
 	unsigned int n = 0;

@@ -29,29 +29,33 @@ all: lib tools
 lib: $(STATIC) $(BUILD)/lib/librvm.so
 tools: $(BUILD)/bin/rvm
 
+# One short line for each step; V=1 shows the commands.
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
+
 $(BUILD)/obj/lib/%.o: lib/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -fPIC -MMD -MP -c -o $@ $<
 
 $(BUILD)/obj/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Ilib -MMD -MP -c -o $@ $<
+	$(call say,CC)$(CC) $(ALL_CFLAGS) -Ilib -MMD -MP -c -o $@ $<
 
 $(STATIC): $(LIB_OBJS)
 	@mkdir -p $(@D)
-	rm -f $@ && ar rcs $@ $^
+	$(call say,AR)rm -f $@ && ar rcs $@ $^
 
 $(SHARED): $(LIB_OBJS) $(LIB_MAP)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -Wl,-soname,$(@F) -Wl,-z,defs \
-		$(addprefix -Wl$(comma)--version-script=,$(LIB_MAP)) -o $@ $(LIB_OBJS) $(LIB_LIBS)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--as-needed -Wl,-soname,$(@F) \
+		-Wl,-z,defs $(addprefix -Wl$(comma)--version-script=,$(LIB_MAP)) \
+		-o $@ $(LIB_OBJS) $(LIB_LIBS)
 
 $(BUILD)/lib/librvm.so: $(SHARED)
-	ln -sf $(<F) $@
+	@ln -sf $(<F) $@
 
 $(BUILD)/bin/rvm: $(TOOL_OBJS) $(STATIC)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS) $(TOOL_LIBS)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS) $(TOOL_LIBS)
 
 comma := ,
 -include $(LIB_OBJS:.o=.d) $(TOOL_OBJS:.o=.d)
@@ -126,7 +130,7 @@ help:
 #help make clean         removes what was built
 #help make distclean     removes build/, also the kernels that were fetched into it
 #help
-#help CC=clang CFLAGS=... BUILD=directory change how and where things are built.
+#help CC=clang CFLAGS=... BUILD=directory change how and where things are built, V=1 shows how.
 #help One stage of the checks alone: selftests/checks/check --help
 
 .PHONY: all lib tools kmod selftests check demo bench style asan vm-shell install clean \

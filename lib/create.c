@@ -22,6 +22,7 @@
 struct creation {
 	struct logfile file;
 	bool new_file;
+	bool named;
 	bool force;
 	uint64_t area_size;
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
@@ -101,7 +102,7 @@ static int open_existing(const char *path, struct creation *c)
 
 static int open_target(const char *path, mode_t mode, struct creation *c)
 {
-	int fd = os.open(path, O_RDWR | O_CREAT | O_EXCL, mode);
+	int fd = os_create(path, mode, &c->named);
 	int err;
 
 	if (fd == -EEXIST)
@@ -111,7 +112,7 @@ static int open_target(const char *path, mode_t mode, struct creation *c)
 	if (fd < 0)
 		return err_set(-fd, "log %s: cannot create it: %s", path, err_name(fd));
 	err = logfile_adopt(path, fd, false, &c->file);
-	if (err)
+	if (err && c->named)
 		os.unlink(path);
 	c->new_file = true;
 	return err;
@@ -210,6 +211,16 @@ static int write_status(struct creation *c)
 	return err;
 }
 
+static int publish(struct creation *c)
+{
+	int err = os_publish(c->file.fd, c->file.path, c->named);
+
+	if (err == -EEXIST)
+		return err_set(EEXIST, "log %s: another was made there meanwhile", c->file.path);
+	return err ? err_set(-err, "log %s: cannot enter it into its directory: %s",
+			     c->file.path, err_name(err)) : 0;
+}
+
 static int fill(struct creation *c, uint64_t size)
 {
 	int err;
@@ -221,13 +232,7 @@ static int fill(struct creation *c, uint64_t size)
 		err = write_zeros(c);
 	if (!err)
 		err = write_status(c);
-	if (!err && c->new_file) {
-		err = os_sync_parent(c->file.path);
-		if (err)
-			err = err_set(-err, "log %s: cannot sync its directory: %s", c->file.path,
-				      err_name(err));
-	}
-	return err;
+	return err || !c->new_file ? err : publish(c);
 }
 
 int log_create(const char *path, uint64_t size, mode_t mode, bool force,
@@ -242,7 +247,7 @@ int log_create(const char *path, uint64_t size, mode_t mode, bool force,
 	if (err)
 		return err;
 	err = fill(&c, size);
-	if (err && c.new_file)
+	if (err && c.named)
 		os.unlink(path);
 	logfile_close(&c.file);
 	return err;

@@ -146,6 +146,14 @@ static int real_set_direct(int fd, bool direct)
 	return fcntl(fd, F_SETFL, flags) ? -errno : 0;
 }
 
+static int real_name(int fd, const char *path)
+{
+	char link[32];
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, link, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
 static int real_unlink(const char *path)
 {
 	return unlink(path) ? -errno : 0;
@@ -181,6 +189,7 @@ static int real_random(void *buf, size_t length)
 	.lock = real_lock, \
 	.locked = real_locked, \
 	.set_direct = real_set_direct, \
+	.name = real_name, \
 	.unlink = real_unlink, \
 	.canonical = real_canonical, \
 	.random = real_random, \
@@ -261,19 +270,55 @@ int os_uuid(uint8_t uuid[16])
 	return err;
 }
 
-int os_sync_parent(const char *path)
+/* The directory that holds @path. */
+static int parent(const char *path, char dir[PATH_MAX])
 {
-	char dir[PATH_MAX];
 	char *slash;
-	int fd, err;
 
-	if (snprintf(dir, sizeof(dir), "%s", path) >= (int)sizeof(dir))
+	if (strlen(path) >= PATH_MAX)
 		return -ENAMETOOLONG;
+	strcpy(dir, path);
 	slash = strrchr(dir, '/');
 	if (!slash)
 		strcpy(dir, ".");
 	else
 		slash[slash == dir] = '\0';
+	return 0;
+}
+
+int os_create(const char *path, mode_t mode, bool *named)
+{
+	char dir[PATH_MAX];
+	int fd = os.open(path, O_RDONLY | O_NONBLOCK, 0);
+	int err;
+
+	if (fd >= 0)
+		os.close(fd);
+	if (fd != -ENOENT)
+		return fd < 0 ? fd : -EEXIST;
+	err = parent(path, dir);
+	if (err)
+		return err;
+	fd = os.open(dir, O_RDWR | O_TMPFILE, mode);
+	*named = fd < 0;
+	return *named ? os.open(path, O_RDWR | O_CREAT | O_EXCL, mode) : fd;
+}
+
+int os_publish(int fd, const char *path, bool named)
+{
+	int err = named ? 0 : os.name(fd, path);
+
+	return err ? err : os_sync_parent(path);
+}
+
+int os_sync_parent(const char *path)
+{
+	char dir[PATH_MAX];
+	int fd, err;
+
+	err = parent(path, dir);
+	if (err)
+		return err;
 	fd = os.open(dir, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;

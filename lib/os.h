@@ -42,6 +42,7 @@ struct os_geometry {
  * @lock: take the lock of the whole open file for writing, or -EAGAIN
  * @locked: 1 if another open file holds that lock, else 0
  * @set_direct: turn direct I/O on or off, or -EINVAL where there is none
+ * @name: give an open file without a name one, or -EEXIST
  * @unlink: unlink(2)
  * @canonical: realpath(3) into @out
  * @random: fill @buf with random bytes
@@ -61,6 +62,7 @@ struct os_io {
 	int (*lock)(int fd);
 	int (*locked)(int fd);
 	int (*set_direct)(int fd, bool direct);
+	int (*name)(int fd, const char *path);
 	int (*unlink)(const char *path);
 	int (*canonical)(const char *path, char out[PATH_MAX]);
 	int (*random)(void *buf, size_t length);
@@ -101,6 +103,26 @@ int os_write(int fd, struct iovec *iov, int count, uint64_t offset, bool sync, s
  * Return: 0, or what the random source returned.
  */
 int os_uuid(uint8_t uuid[16]);
+
+/**
+ * os_create() - make a new file, without its name where the file system can do that
+ * @path: where it will be
+ * @mode: permissions, less the umask
+ * @named: set if it has its name already, so that a crash leaves it half made
+ *
+ * Return: a descriptor for reading and writing; -EEXIST; or what open returned.
+ */
+int os_create(const char *path, mode_t mode, bool *named);
+
+/**
+ * os_publish() - let a new file appear, whole and durably
+ * @fd: from os_create(), its contents synced
+ * @path: as there
+ * @named: as set there
+ *
+ * Return: 0; -EEXIST somebody else was faster; or what the calls returned.
+ */
+int os_publish(int fd, const char *path, bool named);
 
 /**
  * os_sync_parent() - make the name of a new file durable

@@ -30,7 +30,7 @@ static int open_text(const char *path, int err)
 }
 
 /* Takes the space, so that the disk cannot be full when the segment is written later. */
-static int make_file(const char *path, int fd, uint64_t length)
+static int make_file(const char *path, int fd, bool named, uint64_t length)
 {
 	int err;
 
@@ -42,29 +42,36 @@ static int make_file(const char *path, int fd, uint64_t length)
 	if (!err)
 		err = os.sync(fd);
 	if (!err)
-		err = os_sync_parent(path);
+		err = os_publish(fd, path, named);
 	return err ? err_set(-err, "segment %s: cannot create its %" PRIu64 " bytes: %s", path,
 			     length, err_name(err)) : 0;
 }
 
-static int open_fd(const char *path, uint64_t create_length)
+/* Only its owner may read what a program keeps in it, as with the log. */
+static int create_fd(const char *path, uint64_t length)
 {
-	int flags = O_RDWR | O_NONBLOCK;
-	int fd = os.open(path, flags, 0);
+	bool named;
+	int fd = os_create(path, 0600, &named);
 	int err;
 
-	if (fd != -ENOENT || !create_length)
-		return fd < 0 ? open_text(path, fd) : fd;
-	fd = os.open(path, flags | O_CREAT | O_EXCL, 0666);
 	if (fd < 0)
 		return err_set(-fd, "segment %s: cannot create it: %s", path, err_name(fd));
-	err = make_file(path, fd, create_length);
-	if (err) {
-		os.close(fd);
+	err = make_file(path, fd, named, length);
+	if (!err)
+		return fd;
+	os.close(fd);
+	if (named)
 		os.unlink(path);
-		return err;
-	}
-	return fd;
+	return err;
+}
+
+static int open_fd(const char *path, uint64_t create_length)
+{
+	int fd = os.open(path, O_RDWR | O_NONBLOCK, 0);
+
+	if (fd == -ENOENT && create_length)
+		return create_fd(path, create_length);
+	return fd < 0 ? open_text(path, fd) : fd;
 }
 
 static int identify(const char *path, struct segment *segment)

@@ -155,8 +155,12 @@ bool oracle_judge(struct oracle *oracle, const struct work_area *area,
 		return false;
 	}
 	for (i = 0; i < WORK_THREADS; i++)
-		if (!judge_number(&acknowledged, area[i].head.number, i, verdict, why, size) ||
-		    !judge_data(oracle, &area[i], i, why, size))
+		if (!judge_number(&acknowledged, area[i].head.number, i, verdict, why, size))
 			return false;
-	return !verdict->ordered || judge_order(&acknowledged, area, why, size);
+	if (verdict->ordered && !judge_order(&acknowledged, area, why, size))
+		return false;
+	for (i = 0; i < WORK_THREADS; i++)
+		if (!judge_data(oracle, &area[i], i, why, size))
+			return false;
+	return true;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a log stores twice at a fixed place: its status. */
+#include <endian.h>
 #include <errno.h>
 #include <inttypes.h>
 
@@ -32,12 +33,15 @@ static int check_size(const struct logfile *file, const struct format_status *st
 	return 0;
 }
 
+static int refuse_version(const struct logfile *file, const struct disk_status *disk)
+{
+	return err_set(EPROTO, "log %s: it has version %" PRIu32 " of the format, this library knows version %u",
+		       file->path, le32toh(disk->version), FORMAT_VERSION);
+}
+
 /* No copy is whole: say which of the reasons counts. */
 static int refuse(const struct logfile *file, const int err[2], const char *const why[2])
 {
-	if (err[0] == -EPROTO || err[1] == -EPROTO)
-		return err_set(EPROTO, "log %s: it is of another version of the format",
-			       file->path);
 	if (err[0] == -EINVAL && err[1] == -EINVAL)
 		return err_set(EINVAL, "log %s: it is not a log", file->path);
 	return err_set(EUCLEAN, "log %s: both statuses are damaged (byte 0: %s; byte %u: %s)",
@@ -60,6 +64,8 @@ int status_load(struct logfile *file, struct format_status *status,
 	for (i = 0; i < 2; i++) {
 		err[i] = format_status_decode(&disk[i], &found[i], &why[i]);
 		copies->valid[i] = !err[i];
+		if (err[i] == -EPROTO)
+			return refuse_version(file, &disk[i]);
 	}
 	if (err[0] && err[1])
 		return refuse(file, err, why);

@@ -243,8 +243,9 @@ static bool release_folio(struct folio *folio, gfp_t gfp)
 static int migrate_region_folio(struct address_space *mapping, struct folio *dst,
 				struct folio *src, enum migrate_mode mode)
 {
+	/* Not -EAGAIN: the page stays for as long as its transaction. */
 	if (folio_test_private(src))
-		return -EAGAIN;
+		return -EBUSY;
 	return migrate_folio(mapping, dst, src, mode);
 }
 

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "support.h"
@@ -476,4 +477,14 @@ bool store_faults(volatile unsigned char *at, unsigned char byte)
 bool load_faults(const volatile unsigned char *at)
 {
 	return faults((volatile unsigned char *)at, -1);
+}
+
+bool kernel_before(unsigned int major, unsigned int minor)
+{
+	unsigned int is_major = 0, is_minor = 0;
+	struct utsname name;
+
+	uname(&name);
+	sscanf(name.release, "%u.%u", &is_major, &is_minor);
+	return is_major < major || (is_major == major && is_minor < minor);
 }

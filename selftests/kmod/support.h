@@ -62,7 +62,7 @@ int client_subscribe(struct client *c);
 /* A message under way, in the client's answer buffer. */
 struct nlmsghdr *client_begin(struct client *c, uint8_t cmd, uint16_t flags);
 int client_send(struct client *c, struct nlmsghdr *message);
-/* Send, and wait for the acknowledgement or, if @answer, for the answer. */
+/* Send, and wait for the acknowledgment or, if @answer, for the answer. */
 int client_call(struct client *c, struct nlmsghdr *message, bool answer);
 /* The next message that is not ours: an event; returns its command, -EAGAIN after @ms. */
 int client_event(struct client *c, int ms);
@@ -101,5 +101,8 @@ uint32_t chain_find(const struct region *r, uint32_t tid, uint64_t page);
 /* Store a byte; true if that was a SIGBUS. */
 bool store_faults(volatile unsigned char *at, unsigned char byte);
 bool load_faults(const volatile unsigned char *at);
+
+/* Is this an older kernel? Some errors are the kernel's own, and changed. */
+bool kernel_before(unsigned int major, unsigned int minor);
 
 #endif /* _KMOD_SUPPORT_H */

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Transactions, writeback and reclaim at the same time, against an oracle of every page. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "support.h"
+
+#define PAGES		512
+#define WORKERS		3
+#define VERSIONS	(1 << 20)
+#define SECONDS		12
+#define MOST		48		/* pages of one transaction */
+
+/**
+ * struct oracle - what must be true of each page
+ * @lock: of each page: held by the transaction that writes it
+ * @version: committed, by page
+ * @lsn: of each version that is committed, 0 if it is not
+ * @next: the next version, and the next LSN
+ * @wrong: claims that did not hold
+ */
+struct oracle {
+	pthread_mutex_t lock[PAGES];
+	uint64_t version[PAGES];
+	_Atomic uint64_t lsn[VERSIONS];
+	_Atomic uint64_t next, next_lsn, wrong;
+	_Atomic uint64_t commits, aborts, written, busy, checked;
+	_Atomic bool stop;
+	struct region r;
+	int seg;
+};
+
+static struct oracle oracle;
+
+#define CLAIM(condition) do { \
+	if (!(condition) && !oracle.wrong++) \
+		fprintf(stderr, "# line %d: %s\n", __LINE__, #condition); \
+} while (0)
+
+/* Both ends of a page say which version it is; version 0 is the segment as made. */
+static uint64_t head(const unsigned char *page)
+{
+	uint64_t v;
+
+	memcpy(&v, page, sizeof(v));
+	return v;
+}
+
+static uint64_t tail(const unsigned char *page)
+{
+	return head(page + PAGE - sizeof(uint64_t));
+}
+
+static void stamp(unsigned char *page, uint64_t version)
+{
+	memcpy(page, &version, sizeof(version));
+	memcpy(page + PAGE - sizeof(version), &version, sizeof(version));
+}
+
+static int compare(const void *a, const void *b)
+{
+	return *(const unsigned int *)a - *(const unsigned int *)b;
+}
+
+/* Some pages, locked in order: a run or a scattering. */
+static unsigned int choose(unsigned int *seed, unsigned int *pages)
+{
+	unsigned int want = 1 + rand_r(seed) % MOST, step = rand_r(seed) % 3 ? 1 : 9, n = 0, i;
+	unsigned int first = rand_r(seed) % PAGES;
+
+	for (i = 0; i < want; i++)
+		pages[i] = (first + i * step) % PAGES;
+	qsort(pages, want, sizeof(*pages), compare);
+	for (i = 0; i < want; i++)
+		if (!pthread_mutex_trylock(&oracle.lock[pages[i]]))
+			pages[n++] = pages[i];
+	return n;
+}
+
+static void check_preimages(uint32_t tid, const unsigned int *pages, unsigned int n)
+{
+	uint32_t slot;
+	unsigned int i;
+
+	CLAIM(chain_length(&oracle.r, tid) == n);
+	for (i = 0; i < n; i++) {
+		slot = oracle.r.words[pages[i]].slot;
+		CLAIM(slot && oracle.r.slots[slot].page == pages[i]);
+		CLAIM(head(oracle.r.arena + slot * PAGE) == oracle.version[pages[i]]);
+		CLAIM(tail(oracle.r.arena + slot * PAGE) == oracle.version[pages[i]]);
+	}
+}
+
+static void check_pages(const unsigned int *pages, unsigned int n)
+{
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		CLAIM(head(oracle.r.data + pages[i] * PAGE) == oracle.version[pages[i]]);
+		CLAIM(tail(oracle.r.data + pages[i] * PAGE) == oracle.version[pages[i]]);
+	}
+}
+
+static void transaction(struct client *c, uint32_t tid, unsigned int *seed)
+{
+	uint64_t version = ++oracle.next, lsn = 0;
+	unsigned int pages[MOST], n = choose(seed, pages), i;
+	bool commit = rand_r(seed) % 4;
+
+	check_pages(pages, n);
+	thread_set(&oracle.r, tid, RVM_TRACK_KIND_TRACKED);
+	for (i = 0; i < n; i++)
+		stamp(oracle.r.data + pages[n - 1 - i] * PAGE, version);
+	check_preimages(tid, pages, n);
+	thread_set(&oracle.r, 0, RVM_TRACK_KIND_NONE);
+	if (commit) {
+		lsn = ++oracle.next_lsn;
+		oracle.lsn[version] = lsn;
+	}
+	CLAIM(!cmd_end(c, oracle.r.fd, tid, lsn, commit ? 0 : RVM_TRACK_END_ABORT));
+	for (i = 0; i < n && commit; i++)
+		oracle.version[pages[i]] = version;
+	check_pages(pages, n);
+	for (i = 0; i < n; i++)
+		pthread_mutex_unlock(&oracle.lock[pages[i]]);
+	commit ? oracle.commits++ : oracle.aborts++;
+}
+
+static void *worker(void *arg)
+{
+	unsigned int seed = (unsigned long)arg;
+	static struct client client[WORKERS + 1];
+	struct client *c = &client[(unsigned long)arg];
+	uint32_t tid = (unsigned long)arg;
+
+	CLAIM(!client_open(c));
+	/* Always a new tid, and never two live ones equal modulo the table. */
+	for (; !oracle.stop && oracle.next < VERSIONS - WORKERS - 1; tid += RVM_TRACK_TXS)
+		transaction(c, tid, &seed);
+	client_close(c);
+	return NULL;
+}
+
+/* The log becomes durable in steps, and pages follow it to the segment. */
+static void *writer(void *arg)
+{
+	static struct client c;
+	uint64_t written, busy;
+	unsigned int seed = 99;
+
+	CLAIM(!client_open(&c));
+	while (!oracle.stop) {
+		__atomic_store_n(&oracle.r.ctl->durable_lsn, oracle.next_lsn, __ATOMIC_SEQ_CST);
+		CLAIM(!cmd_writeback(&c, oracle.r.fd, rand_r(&seed) % (PAGES / 2), PAGES / 2,
+				     &written, &busy));
+		oracle.written += written;
+		oracle.busy += busy;
+		usleep(2000);
+	}
+	client_close(&c);
+	return NULL;
+}
+
+/* Is this a version that may be on the disk by now? */
+static bool may_be_there(uint64_t version)
+{
+	uint64_t durable = __atomic_load_n(&oracle.r.ctl->durable_lsn, __ATOMIC_SEQ_CST);
+
+	if (!version)
+		return true;
+	return version < VERSIONS && oracle.lsn[version] && oracle.lsn[version] <= durable;
+}
+
+static void *reader(void *arg)
+{
+	static _Alignas(4096) unsigned char buf[PAGES * PAGE];
+	char path[64];
+	int fd, i;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", oracle.seg);
+	fd = open(path, O_RDONLY | O_DIRECT);
+	CLAIM(fd >= 0);
+	while (!oracle.stop) {
+		CLAIM(pread(fd, buf, sizeof(buf), 0) == sizeof(buf));
+		for (i = 0; i < PAGES; i++, oracle.checked++) {
+			CLAIM(may_be_there(head(buf + i * PAGE)));
+			CLAIM(may_be_there(tail(buf + i * PAGE)));
+		}
+		usleep(1000);
+	}
+	close(fd);
+	return NULL;
+}
+
+static void write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	if (fd >= 0 && write(fd, text, strlen(text)) < 0)
+		CLAIM(errno == EINTR);
+	close(fd);
+}
+
+/* Everything that takes pages or their mappings away. */
+static void *reclaimer(void *arg)
+{
+	static const int advice[] = { MADV_DONTNEED, MADV_COLD, 21 /* MADV_PAGEOUT */ };
+	unsigned int seed = 7;
+
+	while (!oracle.stop) {
+		CLAIM(!madvise(oracle.r.data, PAGES * PAGE, advice[rand_r(&seed) % 3]));
+		if (rand_r(&seed) % 8 == 0)
+			write_file("/proc/sys/vm/drop_caches", "1");
+		if (rand_r(&seed) % 16 == 0)
+			write_file("/proc/sys/vm/compact_memory", "1");
+		CLAIM(!fsync(oracle.r.fd));
+		usleep(3000);
+	}
+	return NULL;
+}
+
+static int make_segment(void)
+{
+	static unsigned char zero[PAGES * PAGE];
+	int seg = segment_new(0);
+
+	if (seg >= 0 && pwrite(seg, zero, sizeof(zero), 0) != sizeof(zero))
+		return -EIO;
+	return seg;
+}
+
+TEST(every_page_is_what_the_oracle_says)
+{
+	pthread_t id[WORKERS + 3];
+	static struct client c;
+	uint64_t written, busy;
+	unsigned long i;
+
+	oracle.seg = make_segment();
+	ASSERT_LE(0, oracle.seg);
+	ASSERT_EQ(0, client_open(&c));
+	ASSERT_EQ(0, region_open(&c, &oracle.r, oracle.seg, PAGES, 0, 0));
+	for (i = 0; i < PAGES; i++)
+		pthread_mutex_init(&oracle.lock[i], NULL);
+	for (i = 0; i < WORKERS; i++)
+		ASSERT_EQ(0, pthread_create(&id[i], NULL, worker, (void *)(i + 1)));
+	ASSERT_EQ(0, pthread_create(&id[i++], NULL, writer, NULL));
+	ASSERT_EQ(0, pthread_create(&id[i++], NULL, reader, NULL));
+	ASSERT_EQ(0, pthread_create(&id[i++], NULL, reclaimer, NULL));
+	sleep(SECONDS);
+	oracle.stop = true;
+	while (i--)
+		pthread_join(id[i], NULL);
+	EXPECT_EQ(0, oracle.wrong);
+
+	oracle.r.ctl->durable_lsn = oracle.next_lsn;
+	ASSERT_EQ(0, cmd_writeback(&c, oracle.r.fd, 0, PAGES, &written, &busy));
+	EXPECT_EQ(0, busy);
+	EXPECT_EQ(0, region_stat(&c, oracle.r.fd, RVM_TRACK_A_STAT_OWNED));
+	for (i = 0; i < PAGES; i++) {
+		unsigned char buf[PAGE] __attribute__((aligned(4096)));
+
+		ASSERT_EQ(0, segment_read(oracle.seg, i, buf));
+		EXPECT_EQ(oracle.version[i], head(buf));
+		EXPECT_EQ(oracle.version[i], tail(buf));
+		EXPECT_EQ(oracle.version[i], head(oracle.r.data + i * PAGE));
+	}
+	/* It was no stress if nothing happened. */
+	EXPECT_LT(100, oracle.commits);
+	EXPECT_LT(20, oracle.aborts);
+	EXPECT_LT(100, oracle.written);
+	EXPECT_LT(0, oracle.busy);
+	TH_LOG("%llu commits, %llu aborts, %llu pages written, %llu busy, %llu checked on disk",
+	       (long long)oracle.commits, (long long)oracle.aborts, (long long)oracle.written,
+	       (long long)oracle.busy, (long long)oracle.checked);
+	region_close(&oracle.r);
+	client_close(&c);
+	close(oracle.seg);
+}
+
+TEST_HARNESS_MAIN

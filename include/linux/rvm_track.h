@@ -24,13 +24,16 @@
  *	RVM_TRACK_MMAP_ARENA	pre-images, a page a slot	read, write
  *
  * All but the data are filled on demand: what nobody touches costs nothing.
- * A slot that is not in use has no arena page; touching it is a SIGBUS.
+ * A slot that was never in use has no arena page, and most that are free have
+ * none any more; touching such a one is a SIGBUS.
  * The data may be mapped in part but a mapping is never split, moved or
  * inherited: a partial munmap, mprotect, mlock or madvise that would split
- * it and any mremap that moves or duplicates it fail with EINVAL, and a
- * forked child does not have it.  Only the process that created the region
- * may map it or send commands for it (EPERM); REGION_GET is open to every
- * holder of the descriptor.
+ * it and any mremap that moves it fail with EINVAL, one that grows or duplicates
+ * it with EFAULT, and a forked child does not have it.  Only the process that
+ * created the region may map it or send commands for it (EPERM); REGION_GET is
+ * open to every holder of the descriptor.  Other errors of mmap: EINVAL not
+ * MAP_SHARED, EACCES PROT_EXEC or writable slots, ENXIO beyond the area, EBUSY
+ * the process has another address space that still maps the data.
  *
  * THE THREAD TABLE
  *
@@ -261,19 +264,22 @@ enum rvm_track_end_flags {
  * @RVM_TRACK_CMD_REGION_CREATE: SEG_FD, OFFSET, LENGTH, [SLOTS], [FLAGS]; answers FD and ID
  *	EBADF no such descriptor; EACCES not open for reading and writing;
  *	EINVAL neither a regular file nor a block device, or open with
- *	O_APPEND, or unaligned or zero length or offset, or an unknown flag;
+ *	O_APPEND, or an unaligned offset or length, or zero length, or too many
+ *	slots, or an unknown flag;
  *	ELOOP the segment is itself a region; EOVERFLOW offset plus length;
  *	ENXIO the segment is too small; EBUSY another live region overlaps;
  *	ETXTBSY a swap file; ENOMEM; EMFILE, ENFILE; EPERM the socket was
  *	opened with other credentials
  * @RVM_TRACK_CMD_TX_END: FD, TID, [LSN], [FLAGS]
  *	EBADF; EINVAL not a region, or a bad tid or flag; EPERM another
- *	process's region.  A transaction that wrote nothing is no error.
+ *	process's region.  A transaction that wrote nothing is no error.  TID
+ *	is 0 to end the strays alone.
  * @RVM_TRACK_CMD_ARM: FD; write-protects the loose pages
  * @RVM_TRACK_CMD_WRITEBACK: FD and either FIRST and COUNT, or PAGES; answers,
  *	when done, WRITTEN, BUSY (absent if none) and ERROR.  Pages
  *	that are clean are neither written nor busy.  Once it answers with
- *	ERROR 0, the pages written are durable in the segment.
+ *	ERROR 0, the pages written are durable in the segment.  An
+ *	acknowledgment only says that the command was understood.
  *	ERANGE a page outside the region
  * @RVM_TRACK_CMD_REGION_GET: FD, or a dump of the regions in the caller's
  *	user id (all for CAP_SYS_ADMIN); answers all RVM_TRACK_A_STAT_* and

@@ -308,7 +308,12 @@ int os_publish(int fd, const char *path, bool named)
 {
 	int err = named ? 0 : os.name(fd, path);
 
-	return err ? err : os_sync_parent(path);
+	if (err)
+		return err;
+	err = os_sync_parent(path);
+	if (err && !named)
+		os.unlink(path);
+	return err;
 }
 
 int os_sync_parent(const char *path)

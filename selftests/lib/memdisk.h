@@ -113,10 +113,18 @@ static int mem_grow(struct mem_file *file, uint64_t size)
 	return 0;
 }
 
+/* A file without a name is called so until it gets one; there is never more than one. */
+#define MEM_NAMELESS "(nameless)"
+
 static int mem_open(const char *path, int flags, mode_t mode)
 {
-	struct mem_file *file = mem_find(path);
+	struct mem_file *file;
 
+	if ((flags & O_TMPFILE) == O_TMPFILE) {
+		path = MEM_NAMELESS;
+		flags = O_CREAT | O_EXCL;
+	}
+	file = mem_find(path);
 	if (flags & O_DIRECTORY)
 		return 99;
 	if (!file && !(flags & O_CREAT))
@@ -130,11 +138,32 @@ static int mem_open(const char *path, int flags, mode_t mode)
 	return file - mem.files + 100;
 }
 
+static int mem_unlink(const char *path)
+{
+	struct mem_file *file = mem_find(path);
+
+	if (!file)
+		return -ENOENT;
+	free(file->data);
+	free(file->stable);
+	memset(file, 0, sizeof(*file));
+	return 0;
+}
+
+static int mem_name(int fd, const char *path)
+{
+	if (mem_find(path))
+		return -EEXIST;
+	snprintf(mem_file(fd)->name, sizeof(mem_file(fd)->name), "%s", path);
+	return 0;
+}
+
 static int mem_close(int fd)
 {
-	if (fd != 99)
-		mem_file(fd)->locked = false;
-	return 0;
+	if (fd == 99)
+		return 0;
+	mem_file(fd)->locked = false;
+	return strcmp(mem_file(fd)->name, MEM_NAMELESS) ? 0 : mem_unlink(MEM_NAMELESS);
 }
 
 static ssize_t mem_pread(int fd, void *buf, size_t length, uint64_t offset)
@@ -234,18 +263,6 @@ static int mem_set_direct(int fd, bool direct)
 	return 0;
 }
 
-static int mem_unlink(const char *path)
-{
-	struct mem_file *file = mem_find(path);
-
-	if (!file)
-		return -ENOENT;
-	free(file->data);
-	free(file->stable);
-	memset(file, 0, sizeof(*file));
-	return 0;
-}
-
 static int mem_canonical(const char *path, char out[PATH_MAX])
 {
 	snprintf(out, PATH_MAX, "%s", path);
@@ -271,6 +288,7 @@ static const struct os_io mem_io = {
 	.lock = mem_lock,
 	.locked = mem_locked,
 	.set_direct = mem_set_direct,
+	.name = mem_name,
 	.unlink = mem_unlink,
 	.canonical = mem_canonical,
 	.random = mem_random,

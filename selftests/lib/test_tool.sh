@@ -1,0 +1,199 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# The tool rvm: each command, each exit code, and messages that say what is wrong.
+
+here=$(cd "$(dirname "$0")" && pwd)
+rvm=$here/../../bin/rvm
+dir=$(mktemp -d)
+device=
+reader=
+trap 'test -z "$device" || losetup -d "$device"; rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+n=0
+failed=0
+
+result()
+{
+	n=$((n + 1))
+	if [ "$1" = 0 ]; then
+		echo "ok $n - $2"
+	else
+		failed=1
+		sed 's/^/# /' output
+		echo "not ok $n - $2"
+	fi
+}
+
+# expect NAME STATUS PATTERN COMMAND...: exit status, and an extended regular expression in the
+# output; none: there is no output
+expect()
+{
+	name=$1
+	want=$2
+	pattern=$3
+	shift 3
+	"$@" > output 2>&1
+	got=$?
+	if [ "$pattern" ]; then
+		grep -Eq -- "$pattern" output
+	else
+		[ ! -s output ]
+	fi
+	ok=$?
+	[ "$got" = "$want" ] || ok=1
+	[ "$ok" = 0 ] || echo "wanted status $want and /$pattern/, got status $got" >> output
+	result "$ok" "$name"
+}
+
+# same NAME FILE FILE
+same()
+{
+	cmp "$2" "$3" > output 2>&1
+	result $? "$1"
+}
+
+fresh()
+{
+	rm -f log seg
+	"$rvm" create-log log 64K && "$rvm" create-segment seg 4096
+}
+
+# garble FILE BYTE: overwrites 16 bytes
+garble()
+{
+	printf 'xxxxxxxxxxxxxxxx' | dd of="$1" bs=1 seek="$2" conv=notrunc 2> /dev/null
+}
+
+echo "TAP version 13"
+
+expect "no command is wrong" 2 "a command is missing" "$rvm"
+expect "an unknown command is wrong" 2 "no command frob" "$rvm" frob
+expect "--help tells the commands and the exit codes" 0 "Exit codes" "$rvm" --help
+for command in create-log create-segment status dump recover truncate; do
+	expect "$command --help" 0 "Usage: rvm $command" "$rvm" $command --help
+	expect "$command without arguments is wrong" 2 "arguments are missing" "$rvm" $command
+	expect "$command with too many is wrong" 2 "too many arguments" "$rvm" $command a 4K b
+	expect "$command does not know --frob" 2 "unrecognized option" "$rvm" $command --frob
+done
+
+for size in 0 x 1X 1KK -1 99999999999999999999 9999999999G ''; do
+	expect "create-log refuses the size '$size'" 2 "SIZE: $size" "$rvm" create-log -- log "$size"
+done
+expect "create-log needs a size for a file" 2 "size must be" "$rvm" create-log log
+expect "create-log refuses a mode" 2 "no octal" "$rvm" create-log --mode 9 log 4K
+expect "create-log in no directory" 1 "No such file" "$rvm" create-log none/log 4K
+expect "create-log on a directory" 2 "directory" "$rvm" create-log . 4K
+expect "create-log" 0 "" "$rvm" create-log --mode 640 log 64K
+expect "and the file has its length and mode" 0 "139264 640" stat -c "%s %a" log
+expect "create-log again" 6 "exists already" "$rvm" create-log log 64K
+expect "create-log by force" 0 "" "$rvm" create-log --force log 8k
+expect "and it is another" 0 "81920" stat -c "%s" log
+echo precious > file
+expect "create-log by force spares what is no log" 6 "no log" "$rvm" create-log --force file 64K
+expect "and it is still there" 0 "precious" cat file
+expect "create-segment" 0 "" "$rvm" create-segment seg 5000
+expect "and it has whole pages" 0 "8192" stat -c "%s" seg
+expect "create-segment again" 6 "exists already" "$rvm" create-segment seg 4096
+
+for command in status dump recover truncate; do
+	expect "$command of no file" 1 "no such file" "$rvm" $command none
+	expect "$command of no log" 5 "too short|not a log" "$rvm" $command file
+	expect "$command of a directory" 5 "directory|regular" "$rvm" $command .
+done
+
+fresh
+expect "status of a new log" 0 "state +clean" "$rvm" status log
+"$here/make_log" log seg 5 killed
+cp log image
+expect "status after a crash" 0 "state +not closed" "$rvm" status log
+expect "status tells the segment" 0 "segment 1 +$dir/seg, 4096 bytes" "$rvm" status log
+expect "status as JSON" 0 '"state": "not closed"' "$rvm" status --json log
+expect "which is JSON" 0 "ok" sh -c "'$rvm' status --json log | python3 -m json.tool && echo ok"
+expect "dump shows the transactions" 0 "transaction 5 ranges 1" "$rvm" dump log
+expect "dump shows the ranges" 0 "segment 1 offset 3 length 1" "$rvm" dump log
+expect "dump shows the data" 0 "0000000000000003 03" "$rvm" dump --data log
+"$rvm" dump log | grep ^LSN > forward
+"$rvm" dump --backward log | grep ^LSN | tac > backward
+same "dump backward is dump forward turned around" forward backward
+expect "dump shows all ten records" 0 "^10$" sh -c "wc -l < forward"
+expect "dump as JSON" 0 '"tid":5' "$rvm" dump --json --data log
+expect "which is JSON with ten records" 0 "^10$" \
+	sh -c "'$rvm' dump --json log | python3 -c 'import json, sys; print(len(json.load(sys.stdin)[\"records\"]))'"
+same "looking changes nothing" log image
+expect "recover" 0 "recovered: 5 transactions" "$rvm" recover log
+printf '\000\001\002\003\004\005' > bytes
+dd if=seg of=got bs=6 count=1 2> /dev/null
+same "and the bytes are there" bytes got
+expect "the log is clean then" 0 "state +clean" "$rvm" status log
+expect "and empty" 0 "used +0 bytes" "$rvm" status log
+expect "recover again does nothing" 0 "recovered: 0 transactions" "$rvm" recover log
+
+fresh
+"$here/make_log" log seg 3 closed
+expect "a closed log keeps its records" 0 "used +1536 bytes" "$rvm" status log
+expect "truncate empties it" 0 "truncated: 3 transactions" "$rvm" truncate log
+expect "and it is empty" 0 "used +0 bytes" "$rvm" status log
+
+mkfifo input
+"$here/make_log" log seg 2 open < input > ready &
+reader=$!
+exec 3> input
+while ! grep -q open ready; do
+	sleep 0.1
+done
+expect "recover of a log that is in use" 4 "another process" "$rvm" recover log
+expect "truncate of a log that is in use" 4 "another process" "$rvm" truncate log
+expect "create-log over a log that is in use" 4 "another process" "$rvm" create-log --force log 4K
+expect "status of a log that is in use" 0 "state +in use" "$rvm" status log
+expect "dump of a log that is in use" 0 "transaction 2" "$rvm" dump log
+exec 3>&-
+wait "$reader"
+
+cp image log
+garble log 73800
+cp seg before
+expect "status of a damaged log" 3 "damaged at LSN 65536 .byte 73728." "$rvm" status log
+expect "and its state" 3 "state +damaged" "$rvm" status log
+expect "recover of a damaged log" 3 "damaged at LSN 65536" "$rvm" recover log
+same "replays nothing" seg before
+cp image log
+garble log 75000
+expect "dump shows what is before the damage" 3 "transaction 2 ranges" "$rvm" dump log
+expect "and as JSON" 3 '"tid":2' "$rvm" dump --json log
+cp image log
+garble log 100
+expect "one status may be damaged" 0 "status +first damaged" "$rvm" status log
+garble log 4196
+expect "both may not" 3 "both statuses are damaged" "$rvm" status log
+cp image log
+garble log 8200
+garble log 41000
+expect "nor both dictionaries" 3 "both segment dictionaries" "$rvm" recover log
+cp image log
+mv seg away
+expect "recover without a segment" 1 "segment $dir/seg: there is no such file" "$rvm" recover log
+mv away seg
+truncate -s 100 seg
+expect "recover with a segment cut off" 3 "it was cut off" "$rvm" recover log
+truncate -s 4096 seg
+expect "recover with it again" 0 "recovered: 5 transactions" "$rvm" recover log
+
+# A block device, where one is to be had.
+truncate -s 256K disk
+if device=$(losetup -f --show disk 2> /dev/null); then
+	expect "create-log on a device takes all of it" 0 "" "$rvm" create-log "$device"
+	expect "and tells so" 0 "record area +188416 bytes" "$rvm" status "$device"
+	expect "not over a log" 6 "holds a log" "$rvm" create-log "$device"
+	expect "unless by force" 0 "" "$rvm" create-log --force "$device" 64K
+	expect "not beyond its end" 1 "the log needs" "$rvm" create-log --force "$device" 1M
+	"$here/make_log" "$device" seg 4 killed
+	expect "recover a log on a device" 0 "recovered: 4 transactions" "$rvm" recover "$device"
+	dd if=/dev/zero of="$device" bs=64K count=2 2> /dev/null
+	echo precious > "$device"
+	expect "not over other data" 6 "holds data" "$rvm" create-log "$device"
+	losetup -d "$device"
+fi
+device=
+
+echo "1..$n"
+exit $failed

@@ -191,7 +191,7 @@ static vm_fault_t make_loose(struct rvmt_region *region, struct folio *folio,
 	page->word = word;
 	rvmt_page_attach(page, folio);
 	spin_lock(&region->lock);
-	list_add(&page->link, &region->loose);
+	list_add_tail(&page->link, &region->loose);	/* ARM takes the oldest first */
 	WRITE_ONCE(region->ctl->loose, ++region->nr_loose);
 	spin_unlock(&region->lock);
 	return 0;

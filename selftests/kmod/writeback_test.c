@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -82,6 +83,41 @@ TEST_F(writeback, committed_and_durable_pages_reach_the_disk)
 	ASSERT_EQ(0, cmd_writeback(&self->c, self->r.fd, 0, PAGES, &written, &busy));
 	EXPECT_EQ(0, written);
 	EXPECT_EQ(0, busy);
+}
+
+/* How often the disk under the segment was told to flush its cache. */
+static long flushes(int seg)
+{
+	unsigned long n = 0;
+	char path[64];
+	struct stat st;
+	FILE *file;
+
+	fstat(seg, &st);
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u/stat", major(st.st_dev),
+		 minor(st.st_dev));
+	file = fopen(path, "r");
+	if (!file)
+		return -1;
+	if (fscanf(file, "%*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %*u %lu", &n) != 1)
+		n = -1;
+	fclose(file);
+	return n;
+}
+
+TEST_F(writeback, the_disk_is_flushed_before_the_answer)
+{
+	long before;
+
+	ASSERT_EQ(0, commit(self, 0, 1, 4, 200, 0));
+	before = flushes(self->seg);
+	ASSERT_LE(0, before);
+	ASSERT_EQ(0, cmd_writeback(&self->c, self->r.fd, 0, PAGES, NULL, NULL));
+	EXPECT_LT(before, flushes(self->seg));
+	ASSERT_EQ(0, commit(self, 0, 1, 4, 201, 0));
+	before = flushes(self->seg);
+	ASSERT_EQ(0, fsync(self->r.fd));
+	EXPECT_LT(before, flushes(self->seg));
 }
 
 TEST_F(writeback, it_writes_the_range_asked_for_and_no_more)

@@ -386,6 +386,34 @@ TEST_F(life, create_log_in_a_missing_directory_names_the_path)
 	EXPECT_RVM(RVM_SUCCESS, rvm_terminate());
 }
 
+static void use_in_child(void *arg)
+{
+	rvm_tid_t *tid = arg;
+
+	need(rvm_flush() == RVM_EINIT);
+	need(strlen(rvm_error()));
+	need(rvm_end_transaction(tid, flush) == RVM_EINIT);
+	need(rvm_terminate() == RVM_EINIT);
+}
+
+TEST_F(life, a_forked_child_has_no_library)
+{
+	rvm_region_t region;
+	rvm_tid_t tid;
+
+	ASSERT_RVM(RVM_SUCCESS, RVM_INIT(&self->options));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &region, 0));
+	rvm_init_tid(&tid);
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&tid, restore));
+	ASSERT_RVM(RVM_SUCCESS, rvm_modify_bytes(&tid, region.vmaddr, "parent", 6));
+	EXPECT_EQ(0, in_child(use_in_child, &tid));
+	ASSERT_RVM(RVM_SUCCESS, rvm_end_transaction(&tid, flush));
+	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&region));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
+	EXPECT_EQ('p', file_byte(self->place.seg, 0));
+}
+
 static void hold_log(void *arg)
 {
 	struct place *place = arg;

@@ -2,7 +2,6 @@
 /* Tracked transactions: plain stores are found, committed and aborted exactly. */
 #include "api.h"
 
-#include <setjmp.h>
 #include <sys/uio.h>
 
 FIXTURE(tracked) {
@@ -539,60 +538,6 @@ TEST_F(tracked, query_region_counts_the_pages_written)
 	END(&self->tid, flush);
 	ASSERT_RVM(RVM_SUCCESS, rvm_query_region(&self->region, &info));
 	EXPECT_EQ(5, info.first_writes);
-}
-
-static sigjmp_buf out;
-
-static void catch(int sig)
-{
-	siglongjmp(out, sig);
-}
-
-/* The signal that a store raises, 0 for none. */
-static int store_raises(char *at, char value)
-{
-	struct sigaction action = { .sa_handler = catch };
-	struct sigaction was;
-	int sig;
-
-	sigaction(SIGBUS, &action, &was);
-	sig = sigsetjmp(out, 1);
-	if (!sig)
-		put(at, value);
-	sigaction(SIGBUS, &was, NULL);
-	return sig;
-}
-
-TEST_F(tracked, in_a_strict_region_a_store_outside_a_transaction_is_sigbus)
-{
-	rvm_region_info_t info;
-	rvm_return_t ret;
-
-	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
-	ret = place_map(&self->place, &self->region, variant->flag | RVM_STRICT);
-	if (variant->flag == RVM_TRACK_UFFD) {
-		EXPECT_EQ(RVM_ETRACKER, ret);
-		EXPECT_NE(NULL, strstr(rvm_error(), "outside"));
-		return;
-	}
-	ASSERT_RVM(RVM_SUCCESS, ret);
-	self->at = self->region.vmaddr;
-	ASSERT_RVM(RVM_SUCCESS, rvm_query_region(&self->region, &info));
-	EXPECT_EQ(rvm_true, info.strict);
-
-	EXPECT_EQ(SIGBUS, store_raises(self->at, 'x'));
-	EXPECT_EQ(0, self->at[0]);
-	BEGIN(&self->tid);
-	EXPECT_EQ(0, store_raises(self->at, 't'));
-	END(&self->tid, flush);
-	EXPECT_EQ(SIGBUS, store_raises(self->at, 'x'));
-	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, restore));
-	ASSERT_RVM(RVM_SUCCESS, rvm_set_range(&self->tid, self->at + PAGE, 1));
-	EXPECT_EQ(0, store_raises(self->at + PAGE, 'e'));
-	END(&self->tid, flush);
-	SETTLE();
-	EXPECT_EQ('t', file_byte(self->place.seg, 0));
-	EXPECT_EQ('e', file_byte(self->place.seg, PAGE));
 }
 
 static void __attribute__((constructor)) leave_out(void)

@@ -2,12 +2,15 @@
 /*
  * The tracker on userfaultfd(2) in its asynchronous write-protect mode.
  *
- * The live mapping is private, so the first store to a page of it copies the
- * page into anonymous memory.  PAGEMAP_SCAN finds the anonymous pages that are
- * not write-protected and protects them in the same walk; the next store
- * to such a page is resolved in the kernel, by taking the protection off.
- * So nothing has to be protected beforehand, and a page that is only read is
- * never reported.  Stores by system calls are seen like any others.
+ * PAGEMAP_SCAN finds the pages that are not write-protected and protects them
+ * in the same walk; the next store to such a page is resolved in the kernel, by
+ * taking the protection off.  Stores by system calls are seen like any others.
+ *
+ * What was never stored to is told apart in one of two ways.  A region that is
+ * not too long is protected as a whole when it is mapped, for which the kernel
+ * needs 8 bytes a page, and the scan asks for what is not protected, its
+ * fastest kind.  A longer one is not: there the scan asks for anonymous pages as
+ * well, which the pages of a private mapping become by the first store.
  *
  * A page is protected again when it is collected, which is before the caller
  * compares it: what is stored after the comparison is seen the next time.
@@ -38,18 +41,31 @@
 /* The pages that a probe tries: one loaded from, one stored to, one left alone. */
 #define PROBE_PAGES	3
 
+/* The longest region that is protected as a whole: 8 MiB of page tables, about 4 ms. */
+#define PROTECT_MAX	(4ULL << 30)
+
+/**
+ * struct eye - what finds the written pages of one mapping
+ * @uffd: the userfaultfd that keeps the mapping registered
+ * @pagemap: /proc/self/pagemap
+ * @protected: all of it was protected in the beginning
+ */
+struct eye {
+	int uffd;
+	int pagemap;
+	bool protected;
+};
+
 /**
  * struct uffd - a region tracked by userfaultfd
  * @twin: the head; its lock guards @first_writes and @runs too
- * @fd: the userfaultfd, which keeps the live mapping registered
- * @pagemap: /proc/self/pagemap
+ * @eye: on the live mapping
  * @first_writes: pages found written since the map
  * @runs: what a scan returned
  */
 struct uffd {
 	struct track_twin twin;
-	int fd;
-	int pagemap;
+	struct eye eye;
 	uint64_t first_writes;
 	struct page_region runs[SCAN_RUNS];
 };
@@ -89,20 +105,51 @@ static int open_pagemap(void)
 	return fd;
 }
 
-static int watch(int fd, const char *base, uint64_t length)
+static int watch(struct eye *eye, const char *base, uint64_t length)
 {
 	struct uffdio_register reg = {
 		.range = { .start = (uintptr_t)base, .len = length },
 		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
+	struct uffdio_writeprotect wp = {
+		.range = reg.range,
+		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
+	};
 
-	if (ioctl(fd, UFFDIO_REGISTER, &reg))
+	if (ioctl(eye->uffd, UFFDIO_REGISTER, &reg))
 		return err_set(errno, "UFFDIO_REGISTER: %s", strerror(errno));
+	if (eye->protected && ioctl(eye->uffd, UFFDIO_WRITEPROTECT, &wp))
+		return err_set(errno, "UFFDIO_WRITEPROTECT: %s", strerror(errno));
 	return 0;
 }
 
+static void close_eye(struct eye *eye)
+{
+	close(eye->pagemap);
+	close(eye->uffd);
+}
+
+static int open_eye(struct eye *eye, const char *base, uint64_t length, bool protected)
+{
+	int err;
+
+	eye->protected = protected;
+	eye->uffd = open_uffd();
+	if (eye->uffd < 0)
+		return eye->uffd;
+	eye->pagemap = open_pagemap();
+	if (eye->pagemap < 0) {
+		close(eye->uffd);
+		return eye->pagemap;
+	}
+	err = watch(eye, base, length);
+	if (err)
+		close_eye(eye);
+	return err;
+}
+
 /* Returns how many runs of pages @arg->start to @arg->walk_end has, or an error. */
-static int scan(int pagemap, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
+static int scan(const struct eye *eye, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
 {
 	int ret;
 
@@ -110,19 +157,22 @@ static int scan(int pagemap, struct pm_scan_arg *arg, struct page_region *runs, 
 	arg->flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC;
 	arg->vec = (uintptr_t)runs;
 	arg->vec_len = n;
-	/* Written, no longer a page of the file, and not just never touched. */
-	arg->category_mask = PAGE_IS_WRITTEN | PAGE_IS_FILE;
-	arg->category_inverted = PAGE_IS_FILE;
-	arg->category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+	arg->category_mask = PAGE_IS_WRITTEN;
 	arg->return_mask = PAGE_IS_WRITTEN;
-	ret = ioctl(pagemap, PAGEMAP_SCAN, arg);
+	if (!eye->protected) {
+		/* No longer a page of the file, and not just never touched. */
+		arg->category_mask |= PAGE_IS_FILE;
+		arg->category_inverted = PAGE_IS_FILE;
+		arg->category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+	}
+	ret = ioctl(eye->pagemap, PAGEMAP_SCAN, arg);
 	if (ret < 0)
 		return err_set(errno, "PAGEMAP_SCAN: %s", strerror(errno));
 	return ret;
 }
 
 /* Scan the pages at @base: exactly page @written of them must be found, or none. */
-static int expect(int pagemap, char *base, int written)
+static int expect(const struct eye *eye, char *base, int written)
 {
 	struct pm_scan_arg arg = {
 		.start = (uintptr_t)base,
@@ -131,7 +181,7 @@ static int expect(int pagemap, char *base, int written)
 	struct page_region run;
 	int ret;
 
-	ret = scan(pagemap, &arg, &run, 1);
+	ret = scan(eye, &arg, &run, 1);
 	if (ret < 0)
 		return ret;
 	if (ret != !(written < 0) ||
@@ -142,90 +192,56 @@ static int expect(int pagemap, char *base, int written)
 }
 
 /* Each store is seen once, the first one and later ones; a load is not, nor is nothing. */
-static int try_pages(int fd, int pagemap, char *base)
+static int try_pages(const struct eye *eye, char *base)
 {
 	volatile char *loaded = base, *stored = base + TRACK_PAGE_SIZE;
 	int i, err;
 
-	err = watch(fd, base, PROBE_PAGES * TRACK_PAGE_SIZE);
-	if (err)
-		return err;
 	(void)*loaded;
 	for (i = 0; i < 2; i++) {
 		*stored = i;
-		err = expect(pagemap, base, 1);
+		err = expect(eye, base, 1);
 		if (!err)
-			err = expect(pagemap, base, -1);
+			err = expect(eye, base, -1);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int try_file(int fd, int pagemap, int file)
+static int try_file(int file, bool protected)
 {
 	struct track_map map = { .fd = file, .length = PROBE_PAGES * TRACK_PAGE_SIZE };
+	struct eye eye;
 	char *base;
 	int err;
 
-	if (ftruncate(file, map.length))
-		return err_set(errno, "ftruncate: %s", strerror(errno));
 	err = track_map_private(&map, NULL, &base);
 	if (err)
 		return err;
-	err = try_pages(fd, pagemap, base);
+	err = open_eye(&eye, base, map.length, protected);
+	if (!err) {
+		err = try_pages(&eye, base);
+		close_eye(&eye);
+	}
 	munmap(base, map.length);
 	return err;
 }
 
-static int try_mapping(int fd, int pagemap)
+static int probe(void)
 {
 	int file, err;
 
 	file = memfd_create("rvm-probe", MFD_CLOEXEC);
 	if (file < 0)
 		return err_set(errno, "memfd_create: %s", strerror(errno));
-	err = try_file(fd, pagemap, file);
+	if (ftruncate(file, PROBE_PAGES * TRACK_PAGE_SIZE))
+		err = err_set(errno, "ftruncate: %s", strerror(errno));
+	else
+		err = try_file(file, false);
+	if (!err)
+		err = try_file(file, true);
 	close(file);
-	return err;
-}
-
-static int probe(void)
-{
-	int fd, pagemap, err;
-
-	fd = open_uffd();
-	if (fd < 0)
-		return fd;
-	pagemap = open_pagemap();
-	err = pagemap < 0 ? pagemap : try_mapping(fd, pagemap);
-	if (pagemap >= 0)
-		close(pagemap);
-	close(fd);
-	return err;
-}
-
-static int open_fds(struct uffd *uffd)
-{
-	int err;
-
-	uffd->fd = open_uffd();
-	if (uffd->fd < 0)
-		return uffd->fd;
-	uffd->pagemap = open_pagemap();
-	if (uffd->pagemap < 0) {
-		err = uffd->pagemap;
-		goto err_uffd;
-	}
-	err = watch(uffd->fd, uffd->twin.tracker.base, uffd->twin.tracker.length);
-	if (err)
-		goto err_pagemap;
-	return 0;
-
-err_pagemap:
-	close(uffd->pagemap);
-err_uffd:
-	close(uffd->fd);
 	return err;
 }
 
@@ -240,7 +256,8 @@ static int open_region(const struct track_map *map, struct tracker **out)
 	err = track_twin_open(&uffd->twin, &track_uffd, map);
 	if (err)
 		goto err_free;
-	err = open_fds(uffd);
+	err = open_eye(&uffd->eye, uffd->twin.tracker.base, map->length,
+		       map->length <= PROTECT_MAX);
 	if (err)
 		goto err_twin;
 	*out = &uffd->twin.tracker;
@@ -257,8 +274,7 @@ static void close_region(struct tracker *tracker)
 {
 	struct uffd *uffd = to_uffd(tracker);
 
-	close(uffd->pagemap);
-	close(uffd->fd);
+	close_eye(&uffd->eye);
 	track_twin_close(&uffd->twin);
 	free(uffd);
 }
@@ -281,7 +297,7 @@ static int collect_written(struct uffd *uffd)
 	while (at < end) {
 		struct pm_scan_arg arg = { .start = at, .end = end };
 
-		n = scan(uffd->pagemap, &arg, uffd->runs, SCAN_RUNS);
+		n = scan(&uffd->eye, &arg, uffd->runs, SCAN_RUNS);
 		if (n < 0)
 			return n;
 		for (i = 0; i < n; i++)

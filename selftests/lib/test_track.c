@@ -14,6 +14,7 @@ FIXTURE_VARIANT(track)
 {
 	const char *name;
 	bool syscalls;
+	uint64_t tail;
 };
 
 FIXTURE_VARIANT_ADD(track, kmod)
@@ -28,6 +29,14 @@ FIXTURE_VARIANT_ADD(track, uffd)
 	.syscalls = true,
 };
 
+/* Too long to be protected as a whole. */
+FIXTURE_VARIANT_ADD(track, uffd_long)
+{
+	.name = "uffd",
+	.syscalls = true,
+	.tail = 5ULL << 30,
+};
+
 FIXTURE_VARIANT_ADD(track, sigsegv)
 {
 	.name = "sigsegv",
@@ -35,7 +44,8 @@ FIXTURE_VARIANT_ADD(track, sigsegv)
 
 FIXTURE_SETUP(track)
 {
-	ASSERT_EQ(0, model_open(&self->model, variant->name, REGION_PAGES, false)) {
+	ASSERT_EQ(0, model_open_long(&self->model, variant->name, REGION_PAGES, false,
+				     variant->tail)) {
 		TH_LOG("%s", err_text());
 	}
 }
@@ -55,7 +65,7 @@ TEST_F(track, region_shows_the_segment)
 {
 	EXPECT_TRUE(model_live_ok(&self->model));
 	EXPECT_EQ(0, (uintptr_t)self->model.tracker->base % PAGE);
-	EXPECT_EQ(REGION_PAGES * PAGE, self->model.tracker->length);
+	EXPECT_EQ(REGION_PAGES * PAGE + variant->tail, self->model.tracker->length);
 }
 
 TEST_F(track, only_read_pages_are_not_collected)

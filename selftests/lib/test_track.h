@@ -94,16 +94,17 @@ static inline uint64_t next_random(uint64_t *state)
 	return *state >> 33;
 }
 
-/* Fill the segment and map all of it; the error of open. */
-static inline int model_open(struct model *model, const char *name, uint64_t pages, bool strict)
+/* Fill the segment and map it, with a hole of @tail bytes behind; the error of open. */
+static inline int model_open_long(struct model *model, const char *name, uint64_t pages,
+				  bool strict, uint64_t tail)
 {
 	size_t size = pages * PAGE, i;
-	struct track_map map = { .length = size, .strict = strict };
+	struct track_map map = { .length = size + tail, .strict = strict };
 
 	memset(model, 0, sizeof(*model));
 	model->ops = ops_of(name);
 	model->pages = pages;
-	model->fd = open_segment(size);
+	model->fd = open_segment(map.length);
 	model->live = malloc(size);
 	model->committed = malloc(size);
 	model->first = malloc(size);
@@ -118,6 +119,11 @@ static inline int model_open(struct model *model, const char *name, uint64_t pag
 	if (map.fd < 0 || pwrite(map.fd, model->first, size, 0) != (ssize_t)size)
 		return -EIO;
 	return model->ops->open(&map, &model->tracker);
+}
+
+static inline int model_open(struct model *model, const char *name, uint64_t pages, bool strict)
+{
+	return model_open_long(model, name, pages, strict, 0);
 }
 
 static inline void model_close(struct model *model)

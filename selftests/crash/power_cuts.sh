@@ -81,7 +81,7 @@ wait
 test=0 failed=0
 judge ext4 $((cuts - half))
 judge device $half
-sed -n 's/^recovered/# recovered transactions of the threads of one worker:/p' "$dir"/*/last.out
+sed -n 's/^recovered/# recovered transactions of the threads of one worker:/p' "$dir"/*/last.out 2> /dev/null
 cat "$dir"/*/*.err | awk '/power lost/ { kept += $(NF - 7); all += $(NF - 5) }
 	END { print "# unflushed sectors at the cuts: " kept + 0 " of " all + 0 " reached the disks" }'
 if [ "$failed" -gt 0 ]; then

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The worker: recovers what its predecessor left, judges it, and works until it is killed. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,6 +120,15 @@ static void make_write(struct hand *hand, rvm_tid_t *tid, const struct work_writ
 	check(hand->worker, "rvm_modify_bytes", rvm_modify_bytes(tid, to, bytes, write->length));
 }
 
+/* Now and then ask the kernel to write pages of the open transaction: it must not. */
+static void press(struct hand *hand)
+{
+	if (work_random(&hand->random) % 8)
+		return;
+	if (msync(hand->area, sizeof(*hand->area), MS_SYNC))
+		fault(hand->worker, "msync: %s", strerror(errno));
+}
+
 /* A transaction that is aborted must leave no byte behind. */
 static void abort_one(struct hand *hand)
 {
@@ -133,6 +144,7 @@ static void abort_one(struct hand *hand)
 		make_write(hand, &tid, &work.write[i]);
 	declare(hand, &tid, &head->number, sizeof(head->number));
 	head->number = ~0UL;
+	press(hand);
 	check(hand->worker, "rvm_abort_transaction", rvm_abort_transaction(&tid));
 	for (i = 0; i < work.count; i++)
 		if (memcmp(hand->area->data + work.write[i].offset,
@@ -216,6 +228,7 @@ static void commit_one(struct hand *hand)
 	work_plan(&work, hand->id, ++head->number);
 	for (i = 0; i < work.count; i++)
 		make_write(hand, &tid, &work.write[i]);
+	press(hand);
 	commit(hand, &tid, mode);
 	for (i = 0; i < work.count; i++)
 		work_fill(&work.write[i], hand->mine + work.write[i].offset);

@@ -4,8 +4,8 @@
 #define _RVMT_LIMITS_H
 
 /* Slots of a region whose creator did not say, and the most one may ask for. */
-#define RVMT_SLOTS_DEFAULT	(1U << 20)
-#define RVMT_SLOTS_MAX		(1U << 26)
+#define RVMT_SLOTS_DEFAULT	1048576U
+#define RVMT_SLOTS_MAX		67108864U
 
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U

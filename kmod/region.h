@@ -119,10 +119,10 @@ struct rvmt_region {
 	struct xarray words;
 	struct xarray descs;
 	struct xarray arena;
-	struct mutex tx_mutex;
+	struct mutex tx_mutex;		/* takers of pages from their owners */
 	struct rvmt_batch batch;
-	struct mutex wb_mutex;
-	spinlock_t lock;
+	struct mutex wb_mutex;		/* writers to the segment */
+	spinlock_t lock;		/* all below, except @stats */
 	struct rvmt_tx tx[RVM_TRACK_TXS];
 	struct list_head loose;
 	u32 nr_loose;

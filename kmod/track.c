@@ -101,9 +101,13 @@ static void return_slot(struct rvmt_region *region, struct rvmt_page *page)
 	spin_unlock(&region->lock);
 }
 
-/* The user may read the descriptor as soon as the chain leads to it. */
+/*
+ * As soon as the chain leads to it the user may read the descriptor, and a
+ * TX_END may take the page and wait for the folio lock, which is held here.
+ */
 static void fill_slot(struct rvmt_page *page, struct folio *folio, const struct writer *writer)
 {
+	page->folio = folio;
 	memcpy(page_address(page->preimage), folio_address(folio), PAGE_SIZE);
 	page->desc->page = folio->index;
 	page->desc->ip = writer->ip;
@@ -130,7 +134,7 @@ static bool chain(struct rvmt_region *region, struct rvmt_page *page)
 	region->nr_owned++;
 	WRITE_ONCE(shared->tid, tx->tid);
 	WRITE_ONCE(shared->count, ++tx->count);
-	smp_store_release(&shared->first, page->slot);
+	smp_store_release(&shared->first, page->slot);	/* pairs with the library's walk */
 	WRITE_ONCE(page->word->slot, page->slot);
 	ok = true;
 out:

@@ -110,6 +110,11 @@ TEST_F(end, an_abort_restores_what_the_library_put_into_the_slot)
 	EXPECT_EQ(segment_byte(page), r->data[page * PAGE + 98]);
 }
 
+static unsigned char *preimage(struct region *r, uint32_t tid, unsigned int page)
+{
+	return r->arena + chain_find(r, tid, page) * PAGE;
+}
+
 TEST_F(end, the_next_store_to_each_page_is_seen)
 {
 	struct region *r = &self->r;
@@ -120,8 +125,7 @@ TEST_F(end, the_next_store_to_each_page_is_seen)
 		store_all(r, variant, 100 + round);
 		EXPECT_EQ(variant->count, chain_length(r, TID + round));
 		for (i = 0; i < variant->count && round; i++)
-			EXPECT_EQ(99 + round, r->arena[chain_find(r, TID + round,
-				  page_of(variant, i)) * PAGE + i % PAGE]);
+			EXPECT_EQ(99 + round, preimage(r, TID + round, page_of(variant, i))[i]);
 		ASSERT_EQ(0, cmd_end(&self->c, r->fd, TID + round, round, 0));
 	}
 	EXPECT_EQ(4 * variant->count,
@@ -245,8 +249,10 @@ TEST_F(slots, two_regions_do_not_touch_each_other)
 	ASSERT_LE(0, other);
 	ASSERT_EQ(0, region_open(&self->c, &b, other, PAGES, 0, 0));
 	ASSERT_EQ(0, thread_set(&b, TID, RVM_TRACK_KIND_TRACKED));
-	for (i = 0; i < 300; i++)
-		a->data[i * PAGE] = b.data[i * PAGE] = 200;
+	for (i = 0; i < 300; i++) {
+		a->data[i * PAGE] = 200;
+		b.data[i * PAGE] = 200;
+	}
 	ASSERT_EQ(0, cmd_end(&self->c, a->fd, TID, 9, RVM_TRACK_END_ABORT));
 	EXPECT_EQ(300, chain_length(&b, TID));
 	for (i = 0; i < 300; i++) {

@@ -109,7 +109,7 @@ TEST_F(lifetime, a_child_that_was_given_the_mapping_by_madvise_cannot_use_it)
 
 TEST_F(lifetime, vfork_and_spawn_disturb_nothing)
 {
-	char *argv[] = { "true", NULL };
+	char name[] = "true", *argv[2] = { name, NULL };
 	pid_t child;
 
 	self->r.data[0] = 200;
@@ -293,17 +293,16 @@ static const struct {
 	unsigned int first, count;
 } parts[] = { { 0, 1 }, { PAGES / 2, 1 }, { PAGES - 1, 1 }, { 0, PAGES - 1 }, { 1, PAGES - 1 } };
 
-#define EACH_PART(i) (i = 0; i < sizeof(parts) / sizeof(*parts); i++)
-
 TEST_F(lifetime, a_mapping_is_never_split)
 {
 	struct region *r = &self->r;
+	int over = MAP_FIXED | MAP_PRIVATE | MAP_ANONYMOUS;
 	unsigned char *at;
 	unsigned int i;
 	size_t length;
 
 	r->data[0] = 200;
-	for EACH_PART(i) {
+	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		at = r->data + parts[i].first * PAGE;
 		length = parts[i].count * PAGE;
 		EXPECT_EQ(-1, munmap(at, length));
@@ -312,8 +311,7 @@ TEST_F(lifetime, a_mapping_is_never_split)
 		EXPECT_EQ(EINVAL, errno);
 		EXPECT_EQ(-1, madvise(at, length, MADV_SEQUENTIAL));
 		EXPECT_EQ(EINVAL, errno);
-		EXPECT_EQ(MAP_FAILED, mmap(at, length, PROT_READ, MAP_FIXED | MAP_PRIVATE |
-					   MAP_ANONYMOUS, -1, 0));
+		EXPECT_EQ(MAP_FAILED, mmap(at, length, PROT_READ, over, -1, 0));
 		EXPECT_EQ(kernel_before(6, 12) ? ENOMEM : EINVAL, errno);
 	}
 	/* All of it is there. */

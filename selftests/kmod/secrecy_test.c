@@ -58,7 +58,7 @@ static unsigned int look(int fd)
 		if (pread(fd, buf, CHUNK, at) != (ssize_t)CHUNK)
 			abort();
 		for (i = 0; i < CHUNK; i += PAGE)
-			found += memchr(buf + i, SECRET, PAGE) != NULL;
+			found += !!memchr(buf + i, SECRET, PAGE);
 	}
 	munmap(buf, CHUNK);
 	return found;
@@ -292,6 +292,11 @@ TEST_F(killed, a_sigkill_in_a_transaction_writes_nothing)
 	region_close(&self->r);
 }
 
+static unsigned char expected(size_t page)
+{
+	return page % 16 ? segment_byte(page) : SECRET;
+}
+
 /* Half of the region's size is all the memory there is. */
 TEST_F(killed, memory_pressure_takes_clean_pages_only)
 {
@@ -308,7 +313,7 @@ TEST_F(killed, memory_pressure_takes_clean_pages_only)
 			self->r.data[i * PAGE + i] = SECRET;
 		for (round = 0; round < 3; round++)
 			for (i = 0; i < PAGES; i++)
-				if (self->r.data[i * PAGE + i] != (i % 16 ? segment_byte(i) : SECRET))
+				if (self->r.data[i * PAGE + i] != expected(i))
 					_exit(1);
 		if (region_stat(&self->c, self->r.fd, RVM_TRACK_A_STAT_READ) < PAGES + PAGES / 2)
 			_exit(2);	/* nothing was ever reclaimed */

@@ -485,6 +485,7 @@ bool kernel_before(unsigned int major, unsigned int minor)
 	struct utsname name;
 
 	uname(&name);
-	sscanf(name.release, "%u.%u", &is_major, &is_minor);
+	if (sscanf(name.release, "%u.%u", &is_major, &is_minor) != 2)
+		abort();
 	return is_major < major || (is_major == major && is_minor < minor);
 }

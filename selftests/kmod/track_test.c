@@ -550,7 +550,9 @@ TEST_F(track, garbage_in_the_shared_areas_harms_nobody)
 		r->data[i * PAGE] = 200;
 	memset(&r->ctl->tx, 0xee, sizeof(r->ctl->tx));
 	memset(r->words, 0xee, PAGES * sizeof(*r->words));
-	r->ctl->loose = r->ctl->slots = r->ctl->version = 0xeeeeeeee;
+	r->ctl->loose = 0xeeeeeeee;
+	r->ctl->slots = 0xeeeeeeee;
+	r->ctl->version = 0xeeeeeeee;
 	r->ctl->length = UINT64_MAX;
 	for (i = 20; i < 40; i++)
 		r->data[i * PAGE] = 200;

@@ -243,6 +243,9 @@ int format_dict_encode(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID],
 
 /**
  * format_dict_check() - is a dictionary copy valid?
+ * @buf: the copy
+ * @size: its bytes
+ * @uuid: of the log
  *
  * Return: NULL if it is, else which condition it breaks.
  */

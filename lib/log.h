@@ -99,6 +99,7 @@ int log_start(struct log *log, uint64_t head, uint64_t tail);
 
 /**
  * log_close() - flush nothing, write a status that tells the tail, unlock
+ * @log: the log
  *
  * Return: 0, or -EIO with a text; the log is gone all the same.
  */
@@ -122,6 +123,8 @@ int log_append(struct log *log, uint64_t tid, const struct log_range *ranges,
 
 /**
  * log_flush() - wait until everything below @lsn is durable
+ * @log: a started log
+ * @lsn: what log_append() returned
  *
  * Group commit: whoever finds no write under way leads, the others wait.
  *
@@ -155,6 +158,7 @@ int log_error(struct log *log);
 
 /**
  * log_used() - how full the record area is
+ * @log: the log
  *
  * Return: bytes between head and tail; log_state() tells the size.
  */
@@ -162,6 +166,7 @@ uint64_t log_used(struct log *log);
 
 /**
  * log_set_head() - free the space below @head, durably
+ * @log: a started log
  * @head: LSN at or below the durable LSN where a record starts
  *
  * The caller has made durable, in the segments, all that it frees.
@@ -186,6 +191,7 @@ struct log_segment {
 
 /**
  * log_name_segment() - the dictionary number of a segment, durably
+ * @log: a started log
  * @path: canonical path; a new one is entered
  * @length: bytes; a changed one is noted
  * @id: its number
@@ -196,6 +202,7 @@ int log_name_segment(struct log *log, const char *path, uint64_t length, uint32_
 
 /**
  * log_segment() - look an entry of the dictionary up
+ * @log: the log
  * @id: number
  * @entry: filled in; the path lives as long as the log
  *

@@ -72,6 +72,10 @@ uint64_t logfile_position(const struct logfile *file, uint64_t lsn);
 
 /**
  * logfile_read() - read from a position in the file
+ * @file: the log
+ * @position: byte in the file
+ * @buf: for the bytes
+ * @length: how many
  *
  * With direct I/O position, length and buffer are multiples of LOGFILE_ALIGN.
  *
@@ -81,6 +85,10 @@ int logfile_read(const struct logfile *file, uint64_t position, void *buf, size_
 
 /**
  * logfile_write() - write to a position in the file, durably
+ * @file: the log
+ * @position: byte in the file
+ * @buf: the bytes
+ * @length: how many
  *
  * With direct I/O position and length are multiples of the sector, the buffer's address is one
  * of LOGFILE_ALIGN.
@@ -91,6 +99,10 @@ int logfile_write(struct logfile *file, uint64_t position, const void *buf, size
 
 /**
  * logfile_read_lsn() - read bytes of the record area, around its end if need be
+ * @file: the log
+ * @lsn: of the first byte
+ * @buf: for the bytes
+ * @length: how many
  *
  * Return: as logfile_read().
  */

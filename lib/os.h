@@ -76,6 +76,10 @@ extern const struct os_io os_real;
 
 /**
  * os_read() - read exactly @length bytes
+ * @fd: open file
+ * @buf: for the bytes
+ * @length: how many
+ * @offset: where in the file
  *
  * Return: 0; -ENODATA the file ends before; or what the read returned.
  */
@@ -99,6 +103,7 @@ int os_write(int fd, struct iovec *iov, int count, uint64_t offset, bool sync, s
 
 /**
  * os_uuid() - make a random uuid (RFC 4122, version 4)
+ * @uuid: filled in
  *
  * Return: 0, or what the random source returned.
  */

@@ -79,6 +79,9 @@ int rangeset_add(struct rangeset *set, uint64_t start, uint64_t end, range_fn *g
 
 /**
  * rangeset_remove() - take [@start, @end) out of the set
+ * @set: the set
+ * @start: the first byte
+ * @end: the byte after the last
  *
  * Return: 0; -EINVAL @end < @start; -ENOMEM, and the set is as it was.
  */
@@ -86,6 +89,11 @@ int rangeset_remove(struct rangeset *set, uint64_t start, uint64_t end);
 
 /**
  * rangeset_gaps() - walk the pieces of [@start, @end) that are not in the set
+ * @set: the set
+ * @start: the first byte
+ * @end: the byte after the last
+ * @fn: called for each piece
+ * @arg: for @fn
  *
  * Return: 0 or what @fn returned.
  */
@@ -94,6 +102,9 @@ int rangeset_gaps(const struct rangeset *set, uint64_t start, uint64_t end, rang
 
 /**
  * rangeset_for_each() - walk all ranges of the set in order
+ * @set: the set
+ * @fn: called for each range
+ * @arg: for @fn
  *
  * Return: 0 or what @fn returned.
  */

@@ -87,6 +87,9 @@ int dict_load(const struct logfile *file, const struct format_status *status, st
 
 /**
  * dict_store() - write both copies, one after the other
+ * @file: the log
+ * @status: its status
+ * @dict: to be written; its sequence is raised
  *
  * Return: 0; -ENOSPC it is full or -ENOMEM, nothing was written; -EIO the log must be poisoned;
  * with a text.

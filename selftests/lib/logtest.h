@@ -108,8 +108,10 @@ static inline int open_log(uint64_t buffer, struct log **log)
 	err = recover_log(*log, NULL, NULL, NULL);
 	if (!err)
 		err = log_name_segment(*log, SEG, SEG_SIZE, &id);
-	if (err)
+	if (err) {
 		log_close(*log);
+		*log = NULL;
+	}
 	return err;
 }
 

@@ -30,6 +30,7 @@
  *
  * @lock: serializes initialize, terminate, set_options, map and unmap
  * @up: initialized
+ * @inherited: this is a forked child of the process that was initialized
  * @log: the open log, or NULL
  * @options: as the program set them
  * @log_dev: the log's path
@@ -37,6 +38,7 @@
 static struct {
 	pthread_mutex_t lock;
 	bool up;
+	bool inherited;
 	struct log *log;
 	rvm_options_t options;
 	char *log_dev;
@@ -105,10 +107,30 @@ static rvm_return_t code_of(int err, const struct mapping *special)
 /* Note a text and return a code. */
 #define fail(code, ...) (err_set(EINVAL, __VA_ARGS__), (code))
 
+/* The log is the parent's, and so are all locks and threads. */
+static void begin_child(void)
+{
+	rvm.inherited |= rvm.up;
+	rvm.up = false;
+	pthread_mutex_init(&rvm.lock, NULL);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(NULL, NULL, begin_child);
+}
+
+static rvm_return_t refuse_child(void)
+{
+	return fail(RVM_EINIT, "a forked child must exec before it can use the library");
+}
+
 /* Every function but initialize starts here. */
 static rvm_return_t enter(void)
 {
 	err_clear();
+	if (rvm.inherited)
+		return refuse_child();
 	if (!rvm.up)
 		return fail(RVM_EINIT, "the library is not initialized: call rvm_initialize()");
 	return RVM_SUCCESS;
@@ -318,6 +340,7 @@ static rvm_return_t start(rvm_options_t *options)
 
 rvm_return_t rvm_initialize(const char *version, rvm_options_t *options)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	rvm_return_t code;
 
 	err_clear();
@@ -325,8 +348,11 @@ rvm_return_t rvm_initialize(const char *version, rvm_options_t *options)
 		return fail(RVM_EVERSION_SKEW,
 			    "the program was compiled for \"%s\", the library is \"%s\"",
 			    version ? version : "NULL", RVM_VERSION);
+	pthread_once(&once, watch_forks);
 	pthread_mutex_lock(&rvm.lock);
-	if (rvm.up)
+	if (rvm.inherited)
+		code = refuse_child();
+	else if (rvm.up)
 		code = fail(RVM_EINIT, "the library is initialized already");
 	else
 		code = start(options);

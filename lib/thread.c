@@ -78,10 +78,8 @@ static uint32_t claim(struct thread_table *table, uint32_t thread, bool dead)
 		entry = load(&table->entry[index]);
 		if (entry && !(dead && is_dead(entry)))
 			continue;
-		if (swap(&table->entry[index], entry, mine)) {
-			__atomic_store_n(&table->depth[index], 0, __ATOMIC_SEQ_CST);
+		if (swap(&table->entry[index], entry, mine))
 			return index;
-		}
 	}
 	return RVM_TRACK_THREADS;
 }
@@ -168,16 +166,11 @@ static int no_place(void)
 
 int thread_table_open(struct thread_table *table, uint64_t *entry)
 {
-	size_t size = RVM_TRACK_THREADS * (sizeof(*table->depth) + sizeof(*entry));
-
 	pthread_once(&once, init_once);
-	table->entry = calloc(1, size);
+	table->memory = entry ? NULL : calloc(RVM_TRACK_THREADS, sizeof(*entry));
+	table->entry = entry ? entry : table->memory;
 	if (!table->entry)
 		return err_set(ENOMEM, "no memory for a thread table");
-	table->depth = (uint32_t *)(table->entry + RVM_TRACK_THREADS);
-	table->memory = table->entry;
-	if (entry)
-		table->entry = entry;
 	table->tracked = 0;
 	table->prev = NULL;
 	lock_tables();
@@ -203,30 +196,6 @@ void thread_table_close(struct thread_table *table)
 	free(table->memory);
 }
 
-int thread_enter(struct thread_table *table)
-{
-	uint32_t index = own_place(table);
-
-	if (index == RVM_TRACK_THREADS)
-		return no_place();
-	__atomic_add_fetch(&table->depth[index], 1, __ATOMIC_SEQ_CST);
-	swap(&table->entry[index], RVM_TRACK_THREAD(thread_id(), 0, RVM_TRACK_KIND_NONE),
-	     RVM_TRACK_THREAD(thread_id(), 0, RVM_TRACK_KIND_EXPLICIT));
-	return 0;
-}
-
-void thread_leave(struct thread_table *table)
-{
-	uint32_t index = own_place(table);
-
-	if (index == RVM_TRACK_THREADS || !__atomic_load_n(&table->depth[index], __ATOMIC_SEQ_CST))
-		return;
-	if (__atomic_sub_fetch(&table->depth[index], 1, __ATOMIC_SEQ_CST))
-		return;
-	swap(&table->entry[index], RVM_TRACK_THREAD(thread_id(), 0, RVM_TRACK_KIND_EXPLICIT),
-	     RVM_TRACK_THREAD(thread_id(), 0, RVM_TRACK_KIND_NONE));
-}
-
 int thread_begin(struct thread_table *table, uint32_t tid)
 {
 	uint32_t index = own_place(table);
@@ -239,23 +208,15 @@ int thread_begin(struct thread_table *table, uint32_t tid)
 	return 0;
 }
 
-/*
- * The thread that began may enter or leave an explicit transaction meanwhile,
- * if it is not the caller; and it may be gone, and its place another's.  It
- * enters by raising depth and then looking at its entry, here the entry is
- * written and then depth looked at: one of the two sees the other.
- */
+/* The thread that began may be gone, and its place another's. */
 void thread_end(struct thread_table *table)
 {
 	uint32_t thread = RVM_TRACK_THREAD_ID(table->tracked);
-	uint64_t none = RVM_TRACK_THREAD(thread, 0, RVM_TRACK_KIND_NONE);
 
 	if (!table->tracked)
 		return;
-	if (swap(&table->entry[table->index], table->tracked, none) &&
-	    __atomic_load_n(&table->depth[table->index], __ATOMIC_SEQ_CST))
-		swap(&table->entry[table->index], none,
-		     RVM_TRACK_THREAD(thread, 0, RVM_TRACK_KIND_EXPLICIT));
+	swap(&table->entry[table->index], table->tracked,
+	     RVM_TRACK_THREAD(thread, 0, RVM_TRACK_KIND_NONE));
 	table->tracked = 0;
 }
 

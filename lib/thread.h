@@ -15,8 +15,7 @@
 /**
  * struct thread_table - the thread table of one region
  * @entry: RVM_TRACK_THREADS entries as RVM_TRACK_THREAD() makes them
- * @depth: for each entry, how many explicit transactions the thread is in
- * @memory: what is to be freed
+ * @memory: what is to be freed, or NULL
  * @serial: never used for another table
  * @tracked: the entry of the tracked transaction that runs, as it was stored
  * @index: its place
@@ -25,7 +24,6 @@
  */
 struct thread_table {
 	uint64_t *entry;
-	uint32_t *depth;
 	void *memory;
 	uint64_t serial;
 	uint64_t tracked;
@@ -57,20 +55,6 @@ int thread_table_open(struct thread_table *table, uint64_t *entry);
  * @table: an open table
  */
 void thread_table_close(struct thread_table *table);
-
-/**
- * thread_enter() - the calling thread begins an explicit transaction; nests
- * @table: the region's
- *
- * Return: 0; -EAGAIN all places where this thread could be are taken.
- */
-int thread_enter(struct thread_table *table);
-
-/**
- * thread_leave() - the calling thread ends an explicit transaction
- * @table: the region's
- */
-void thread_leave(struct thread_table *table);
 
 /**
  * thread_begin() - the calling thread begins the tracked transaction @tid

@@ -71,8 +71,6 @@ struct track_stats {
  * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
  *	-EBUSY (kmod) another process has that part; others; with a text.
  * @close: unmap it and forget all that was not written back
- * @enter: the calling thread begins explicit transaction (strict regions only)
- * @leave: the calling thread ends it
  * @begin: the calling thread begins tracked transaction @tid (1 to 2^30-1, never
  *	a multiple of 256); the caller lets only one run at a time
  * @collect: call @fn for each page that may differ from its committed
@@ -85,8 +83,10 @@ struct track_stats {
  *	is; NULL where the caller has to copy by itself
  * @committed: where the committed state of @page may be written to, or NULL if
  *	it needs not be; call with the region locked against end and restore
- * @hold: pages [@first, @last] may not reach the segment from now on; nests
+ * @hold: an explicit transaction declared bytes of pages [@first, @last]: they may not
+ *	reach the segment from now on, and any thread may store to them in a strict region; nests
  * @release: undo one hold; the pages' newest record ends at @lsn (0: none)
+ * @arm: refuse stores to pages of a strict region that are no longer held
  * @durable: the log is durable up to @lsn
  * @writeback: write those of the @n @pages that may be, sync the segment; the
  *	ones that were dirty and could not be come back in @busy (room for @n),
@@ -104,8 +104,6 @@ struct track_ops {
 	int (*probe)(void);
 	int (*open)(const struct track_map *map, struct tracker **out);
 	void (*close)(struct tracker *tracker);
-	int (*enter)(struct tracker *tracker);
-	void (*leave)(struct tracker *tracker);
 	int (*begin)(struct tracker *tracker, uint32_t tid);
 	int (*collect)(struct tracker *tracker, uint32_t tid,
 		       int (*fn)(void *arg, const struct track_page *page), void *arg);
@@ -114,6 +112,7 @@ struct track_ops {
 	char *(*committed)(struct tracker *tracker, uint64_t page);
 	void (*hold)(struct tracker *tracker, uint64_t first, uint64_t last);
 	void (*release)(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn);
+	void (*arm)(struct tracker *tracker);
 	void (*durable)(struct tracker *tracker, uint64_t lsn);
 	int (*writeback)(struct tracker *tracker, const uint64_t *pages, size_t n,
 			 uint64_t *busy, size_t *n_busy);

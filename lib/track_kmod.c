@@ -252,16 +252,6 @@ static void close_region(struct tracker *tracker)
 	free(kmod);
 }
 
-static int enter(struct tracker *tracker)
-{
-	return thread_enter(&to_kmod(tracker)->threads);
-}
-
-static void leave(struct tracker *tracker)
-{
-	thread_leave(&to_kmod(tracker)->threads);
-}
-
 /* The module raises ctl->loose and then looks at ctl->exclusive again. */
 static int arm_loose(struct kmod *kmod, uint32_t tid)
 {
@@ -414,6 +404,15 @@ static void release(struct tracker *tracker, uint64_t first, uint64_t last, uint
 	}
 }
 
+/* A loose page stays writable after its last hold; whoever holds one faults once more. */
+static void arm(struct tracker *tracker)
+{
+	struct kmod *kmod = to_kmod(tracker);
+
+	if (__atomic_load_n(&kmod->ctl->loose, __ATOMIC_SEQ_CST))
+		netlink_arm(kmod->nl, kmod->fd);
+}
+
 static void durable(struct tracker *tracker, uint64_t lsn)
 {
 	raise_u64(&to_kmod(tracker)->ctl->durable_lsn, lsn);
@@ -459,8 +458,6 @@ const struct track_ops track_kmod = {
 	.probe = probe,
 	.open = open_region,
 	.close = close_region,
-	.enter = enter,
-	.leave = leave,
 	.begin = begin,
 	.collect = collect,
 	.end = end,
@@ -468,6 +465,7 @@ const struct track_ops track_kmod = {
 	.committed = committed,
 	.hold = hold,
 	.release = release,
+	.arm = arm,
 	.durable = durable,
 	.writeback = writeback,
 	.stats = stats,

@@ -41,6 +41,7 @@
  * struct segv - a region tracked by SIGSEGV
  * @twin: the head; its lock is taken before the lock of regions
  * @strict: a store outside a transaction raises SIGBUS
+ * @holds: strict: of each page, how many explicit transactions declared bytes in it
  * @pid: the process that has it mapped
  * @threads: who is in which transaction
  * @open: writable pages; under the lock of regions
@@ -51,6 +52,7 @@
 struct segv {
 	struct track_twin twin;
 	bool strict;
+	uint32_t *holds;
 	pid_t pid;
 	struct thread_table threads;
 	struct pageset open;
@@ -189,6 +191,11 @@ static bool open_page(struct segv *segv, uint64_t page)
 	return open_near(segv, page, before, after) || open_gap(segv, before, after);
 }
 
+static bool is_held(const struct segv *segv, uint64_t page)
+{
+	return __atomic_load_n(&segv->holds[page], __ATOMIC_SEQ_CST);
+}
+
 static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)
 {
 	uint64_t page = offset >> TRACK_PAGE_SHIFT;
@@ -199,7 +206,7 @@ static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)
 		return protect(segv, page, page + 1, PROT_READ | PROT_WRITE) ? FAULT_FOREIGN
 									     : FAULT_RESOLVED;
 	kind = thread_kind(&segv->threads, thread_id());
-	if (kind == RVM_TRACK_KIND_NONE && segv->strict)
+	if (kind == RVM_TRACK_KIND_NONE && segv->strict && !is_held(segv, page))
 		return FAULT_REFUSED;
 	if (!open_page(segv, page))
 		return FAULT_FOREIGN;
@@ -251,6 +258,28 @@ static void del_region(struct segv *segv)
 	unlock_blocked(&saved);
 }
 
+static size_t holds_size(const struct segv *segv)
+{
+	return segv->open.pages * sizeof(*segv->holds);
+}
+
+static int open_holds(struct segv *segv)
+{
+	void *at = mmap(NULL, holds_size(segv), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (at == MAP_FAILED)
+		return err_set(ENOMEM, "no memory for the pages of a strict region");
+	segv->holds = at;
+	return 0;
+}
+
+static void close_holds(struct segv *segv)
+{
+	if (segv->holds)
+		munmap(segv->holds, holds_size(segv));
+}
+
 /*
  * One store while all is one mapping gives it its anon_vma, which all later
  * pieces share; the kernel would not join pieces again that have different ones.
@@ -275,9 +304,12 @@ static int open_all(struct segv *segv, const struct track_map *map)
 	err = pageset_init(&segv->open, map->length >> TRACK_PAGE_SHIFT);
 	if (err)
 		goto err_twin;
-	err = thread_table_open(&segv->threads, NULL);
+	err = segv->strict ? open_holds(segv) : 0;
 	if (err)
 		goto err_open;
+	err = thread_table_open(&segv->threads, NULL);
+	if (err)
+		goto err_holds;
 	err = close_all(segv);
 	if (!err)
 		err = fault_install(judge);
@@ -287,6 +319,8 @@ static int open_all(struct segv *segv, const struct track_map *map)
 
 err_threads:
 	thread_table_close(&segv->threads);
+err_holds:
+	close_holds(segv);
 err_open:
 	pageset_destroy(&segv->open);
 err_twin:
@@ -322,18 +356,26 @@ static void close_region(struct tracker *tracker)
 	del_region(segv);
 	thread_table_close(&segv->threads);
 	track_twin_close(&segv->twin);
+	close_holds(segv);
 	pageset_destroy(&segv->open);
 	free(segv);
 }
 
-static int enter(struct tracker *tracker)
+static void hold(struct tracker *tracker, uint64_t first, uint64_t last)
 {
-	return thread_enter(&to_segv(tracker)->threads);
+	uint32_t *holds = to_segv(tracker)->holds;
+
+	for (; holds && first <= last; first++)
+		__atomic_add_fetch(&holds[first], 1, __ATOMIC_SEQ_CST);
 }
 
-static void leave(struct tracker *tracker)
+static void release(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn)
 {
-	thread_leave(&to_segv(tracker)->threads);
+	uint32_t *holds = to_segv(tracker)->holds;
+
+	(void)lsn;
+	for (; holds && first <= last; first++)
+		__atomic_sub_fetch(&holds[first], 1, __ATOMIC_SEQ_CST);
 }
 
 static int begin(struct tracker *tracker, uint32_t tid)
@@ -356,6 +398,19 @@ static int collect_open(struct segv *segv)
 	all_runs -= segv->runs;
 	segv->runs = 0;
 	return 0;
+}
+
+/* Whoever holds an open page faults once more. */
+static void arm(struct tracker *tracker)
+{
+	struct segv *segv = to_segv(tracker);
+	sigset_t saved;
+
+	pthread_mutex_lock(&segv->twin.lock);
+	lock_blocked(&saved);
+	collect_open(segv);
+	unlock_blocked(&saved);
+	pthread_mutex_unlock(&segv->twin.lock);
 }
 
 static int collect(struct tracker *tracker, uint32_t tid,
@@ -400,11 +455,12 @@ const struct track_ops track_sigsegv = {
 	.probe = probe,
 	.open = open_region,
 	.close = close_region,
-	.enter = enter,
-	.leave = leave,
 	.begin = begin,
 	.collect = collect,
 	.end = end,
 	.committed = track_twin_committed,
+	.hold = hold,
+	.release = release,
+	.arm = arm,
 	.stats = stats,
 };

@@ -153,36 +153,6 @@ static void give_back(struct txs *txs, struct tx *tx)
 	pthread_mutex_unlock(&txs->lock);
 }
 
-/* Strict regions let the thread store although no tracker watches it. */
-static int announce(struct txs *txs, struct tx *tx)
-{
-	struct region *r;
-	int err = 0;
-
-	pthread_rwlock_rdlock(&txs->regions->lock);
-	for (r = txs->regions->first; r && !err; r = r->next)
-		if (r->strict && r->tracker->ops->enter) {
-			err = r->tracker->ops->enter(r->tracker);
-			tx->strict = true;
-		}
-	pthread_rwlock_unlock(&txs->regions->lock);
-	return err;
-}
-
-static void renounce(struct txs *txs, struct tx *tx)
-{
-	struct region *r;
-
-	if (!tx->strict)
-		return;
-	tx->strict = false;
-	pthread_rwlock_rdlock(&txs->regions->lock);
-	for (r = txs->regions->first; r; r = r->next)
-		if (r->strict && r->tracker->ops->leave)
-			r->tracker->ops->leave(r->tracker);
-	pthread_rwlock_unlock(&txs->regions->lock);
-}
-
 static struct tx *new_tx(struct txs *txs, bool restore)
 {
 	struct tx *tx = take(txs);
@@ -192,25 +162,14 @@ static struct tx *new_tx(struct txs *txs, bool restore)
 		return NULL;
 	}
 	tx->restore = restore;
-	tx->strict = false;
 	tx->thread = gettid();
 	return tx;
 }
 
 int tx_begin(struct txs *txs, bool restore, struct tx **out)
 {
-	struct tx *tx = new_tx(txs, restore);
-	int err;
-
-	if (!tx)
-		return -ENOMEM;
-	err = announce(txs, tx);
-	if (err) {
-		tx_finish(txs, tx, 0);
-		return err;
-	}
-	*out = tx;
-	return 0;
+	*out = new_tx(txs, restore);
+	return *out ? 0 : -ENOMEM;
 }
 
 /* The regions to track, by address: the one order in which all begins wait. */
@@ -537,6 +496,8 @@ void tx_finish_part(struct tx_part *part, uint64_t lsn)
 	if (region->tracker->ops->committed)
 		rangeset_for_each(&part->ranges, commit_gap, region);
 	release_pages(part, lsn);
+	if (region->strict && region->tracker->ops->arm)
+		region->tracker->ops->arm(region->tracker);
 	leave_region(part);
 	pthread_mutex_unlock(&region->lock);
 	rangeset_clear(&part->ranges);
@@ -553,7 +514,6 @@ void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn)
 		part->next = tx->spare;
 		tx->spare = part;
 	}
-	renounce(txs, tx);
 	tx_untrack(tx);
 	give_back(txs, tx);
 }

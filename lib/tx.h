@@ -69,7 +69,6 @@ struct tx_undo {
  * @id: its number, never used again; 0 while unused
  * @restore: old values are kept
  * @thread: thread that began it
- * @strict: it was announced to the strict regions
  * @parts: explicit: what it declared
  * @spare: parts for reuse
  * @undo: explicit: old values, oldest first
@@ -90,7 +89,6 @@ struct tx {
 	uint64_t id;
 	bool restore;
 	pid_t thread;
-	bool strict;
 	struct tx_part *parts;
 	struct tx_part *spare;
 	struct tx_undo *undo;

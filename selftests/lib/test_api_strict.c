@@ -88,6 +88,22 @@ TEST_F(strict, declared_stores_go_through_and_later_ones_do_not)
 	EXPECT_EQ(0, file_byte(self->place.seg, 2 * PAGE));
 }
 
+TEST_F(strict, a_page_that_an_explicit_transaction_wrote_is_refused_again_after_its_end)
+{
+	BEGIN(&self->tid, restore);
+	RANGE(&self->tid, self->at, 1);
+	EXPECT_EQ(0, store_raises(self->at, 'e'));
+	END(&self->tid);
+	EXPECT_EQ(SIGBUS, store_raises(self->at + 1, 'x'));
+	BEGIN(&self->tid, restore);
+	RANGE(&self->tid, self->at, 1);
+	EXPECT_EQ(0, store_raises(self->at, 'a'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&self->tid));
+	EXPECT_EQ(SIGBUS, store_raises(self->at + 1, 'x'));
+	EXPECT_EQ('e', self->at[0]);
+	EXPECT_EQ(0, self->at[1]);
+}
+
 TEST_F(strict, a_transaction_that_is_older_than_the_region_may_store_there)
 {
 	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));

@@ -716,8 +716,8 @@ TEST_F(track, the_module_writes_the_segment_and_nobody_else)
 
 	if (!model->ops->writeback) {
 		EXPECT_TRUE(model->ops->twin);
-		EXPECT_FALSE(!!model->ops->hold);
-		EXPECT_FALSE(!!model->ops->release);
+		EXPECT_EQ(model->ops->strict, !!model->ops->hold);
+		EXPECT_EQ(model->ops->strict, !!model->ops->release);
 		EXPECT_FALSE(!!model->ops->durable);
 		return;
 	}
@@ -802,16 +802,12 @@ TEST_F(track, a_page_that_an_explicit_transaction_opened_is_seen)
 	int round;
 
 	for (round = 0; round < 3; round++) {
-		if (model->ops->enter)
-			ASSERT_EQ(0, model->ops->enter(model->tracker));
 		if (model->ops->hold)
 			model->ops->hold(model->tracker, 11, 11);
 		byte = 'e' + round;
 		model_store(model, 11 * PAGE, &byte, 1);
 		if (model->ops->release)
 			model->ops->release(model->tracker, 11, 11, 10);
-		if (model->ops->leave)
-			model->ops->leave(model->tracker);
 		/* It committed its byte. */
 		model->committed[11 * PAGE] = byte;
 		if (model->ops->twin)

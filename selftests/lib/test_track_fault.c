@@ -147,51 +147,33 @@ TEST_F(strict, after_an_abort_stores_are_refused_again)
 	EXPECT_TRUE(model_live_ok(model));
 }
 
-TEST_F(strict, a_store_inside_an_explicit_transaction_is_made)
+TEST_F(strict, a_store_to_a_held_page_is_made_by_any_thread)
 {
 	struct model *model = &self->model;
+	const struct track_ops *ops = model->ops;
 
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
+	ops->hold(model->tracker, 0, 1);
 	EXPECT_EQ(0, try_store(model_at(model, 0)));
-	/* They nest, whatever the order of their ends. */
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
-	EXPECT_EQ(0, try_store(model_at(model, PAGE)));
-	model->ops->leave(model->tracker);
-	EXPECT_EQ(0, try_store(model_at(model, 2 * PAGE)));
-	model->ops->leave(model->tracker);
+	/* Holds nest, whatever the order of their ends. */
+	ops->hold(model->tracker, 1, 3);
+	ops->release(model->tracker, 0, 1, 0);
+	EXPECT_EQ(0, try_elsewhere(model_at(model, PAGE)));
+	EXPECT_EQ(0, try_elsewhere(model_at(model, 2 * PAGE)));
+	EXPECT_EQ(SIGBUS, try_store(model_at(model, 4 * PAGE)));
+	ops->release(model->tracker, 1, 3, 0);
 	EXPECT_EQ(SIGBUS, try_store(model_at(model, 3 * PAGE)));
-	/* One too many is none. */
-	model->ops->leave(model->tracker);
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
-	EXPECT_EQ(0, try_store(model_at(model, 3 * PAGE)));
-	model->ops->leave(model->tracker);
 }
 
-TEST_F(strict, an_explicit_transaction_outlives_a_tracked_one)
+TEST_F(strict, a_hold_outlives_a_tracked_transaction)
 {
 	struct model *model = &self->model;
 
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
+	model->ops->hold(model->tracker, 1, 1);
 	ASSERT_EQ(0, model_begin(model));
 	model_store(model, 0, "t", 1);
 	ASSERT_EQ(0, model_commit(model, 1));
 	EXPECT_EQ(0, try_store(model_at(model, PAGE)));
-	model->ops->leave(model->tracker);
-	EXPECT_EQ(SIGBUS, try_store(model_at(model, 2 * PAGE)));
-}
-
-TEST_F(strict, an_explicit_transaction_inside_a_tracked_one_may_end_first_or_last)
-{
-	struct model *model = &self->model;
-
-	ASSERT_EQ(0, model_begin(model));
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
-	model->ops->leave(model->tracker);
-	EXPECT_EQ(0, try_store(model_at(model, 0)));
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
-	ASSERT_EQ(0, model->ops->end(model->tracker, model->tid, 1));
-	EXPECT_EQ(0, try_store(model_at(model, PAGE)));
-	model->ops->leave(model->tracker);
+	model->ops->release(model->tracker, 1, 1, 0);
 	EXPECT_EQ(SIGBUS, try_store(model_at(model, 2 * PAGE)));
 }
 
@@ -203,9 +185,6 @@ TEST_F(strict, another_thread_is_not_in_the_transaction)
 	EXPECT_EQ(SIGBUS, try_elsewhere(model_at(model, 4 * PAGE)));
 	EXPECT_EQ(0, try_store(model_at(model, 4 * PAGE)));
 	ASSERT_EQ(0, model->ops->end(model->tracker, model->tid, 1));
-	ASSERT_EQ(0, model->ops->enter(model->tracker));
-	EXPECT_EQ(SIGBUS, try_elsewhere(model_at(model, 5 * PAGE)));
-	model->ops->leave(model->tracker);
 }
 
 static void *end_here(void *arg)
@@ -246,30 +225,25 @@ TEST_F(strict, a_thread_that_exits_in_a_transaction_leaves_no_trace)
 	}
 }
 
-static void *enter_and_exit(void *arg)
+static void *begin_and_end(void *arg)
 {
 	struct model *model = arg;
-	int err = model->ops->enter(model->tracker);
+	int err = model->ops->begin(model->tracker, 1);
 
-	model->ops->leave(model->tracker);
-	return (void *)(intptr_t)err;
+	return (void *)(intptr_t)(err ? err : model->ops->end(model->tracker, 1, 0));
 }
 
 TEST_F_TIMEOUT(strict, any_number_of_threads_may_come_and_go, 120)
 {
 	struct model *model = &self->model;
-	pthread_t thread[16];
+	pthread_t thread;
 	void *ret;
-	int i, j;
+	int i;
 
-	/* More than the table holds. */
-	for (i = 0; i < 4096 / 16 + 20; i++) {
-		for (j = 0; j < 16; j++)
-			ASSERT_EQ(0, pthread_create(&thread[j], NULL, enter_and_exit, model));
-		for (j = 0; j < 16; j++) {
-			pthread_join(thread[j], &ret);
-			ASSERT_EQ(NULL, ret);
-		}
+	for (i = 0; i < 4096 + 20; i++) {
+		ASSERT_EQ(0, pthread_create(&thread, NULL, begin_and_end, model));
+		pthread_join(thread, &ret);
+		ASSERT_EQ(NULL, ret);
 	}
 }
 

@@ -182,14 +182,10 @@ TEST_F(threads, the_table_says_what_the_module_is_to_read)
 	EXPECT_EQ(RVM_TRACK_KIND_TRACKED, thread_kind(&self->table, me));
 	thread_end(&self->table);
 	EXPECT_EQ(RVM_TRACK_THREAD(me, 0, RVM_TRACK_KIND_NONE), entry_of(self->entry, me));
-	ASSERT_EQ(0, thread_enter(&self->table));
-	EXPECT_EQ(RVM_TRACK_THREAD(me, 0, RVM_TRACK_KIND_EXPLICIT), entry_of(self->entry, me));
 	ASSERT_EQ(0, thread_begin(&self->table, RVM_TRACK_TID_MAX));
 	EXPECT_EQ(RVM_TRACK_THREAD(me, RVM_TRACK_TID_MAX, RVM_TRACK_KIND_TRACKED),
 		  entry_of(self->entry, me));
 	thread_end(&self->table);
-	EXPECT_EQ(RVM_TRACK_KIND_EXPLICIT, thread_kind(&self->table, me));
-	thread_leave(&self->table);
 	EXPECT_EQ(RVM_TRACK_KIND_NONE, thread_kind(&self->table, me));
 	EXPECT_EQ(1, used(self->entry));
 }
@@ -205,8 +201,6 @@ static void begin_without_system_calls(struct thread_table *table)
 	for (i = 0; i < 1000; i++) {
 		thread_begin(table, 1);
 		thread_end(table);
-		thread_enter(table);
-		thread_leave(table);
 	}
 	syscall(SYS_exit, 0);
 }
@@ -227,9 +221,12 @@ TEST_F(threads, a_begin_after_the_first_takes_no_system_call)
 	EXPECT_EQ(0, status);
 }
 
-static void *enter_table(void *arg)
+static void *begin_and_exit(void *arg)
 {
-	return (void *)(intptr_t)thread_enter(arg);
+	int err = thread_begin(arg, 1);
+
+	thread_end(arg);
+	return (void *)(intptr_t)err;
 }
 
 TEST_F(threads, an_exiting_thread_leaves_all_tables)
@@ -239,11 +236,11 @@ TEST_F(threads, an_exiting_thread_leaves_all_tables)
 	void *ret;
 
 	ASSERT_EQ(0, thread_table_open(&second, NULL));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, enter_table, &self->table));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, begin_and_exit, &self->table));
 	pthread_join(thread, &ret);
 	EXPECT_EQ(NULL, ret);
 	EXPECT_EQ(0, used(self->entry));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, enter_table, &second));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, begin_and_exit, &second));
 	pthread_join(thread, &ret);
 	EXPECT_EQ(NULL, ret);
 	EXPECT_EQ(0, used(second.entry));
@@ -293,8 +290,6 @@ TEST_F(threads, a_full_table_is_an_error_and_the_dead_make_room)
 	fill(self->entry, told[1]);
 	EXPECT_EQ(-EAGAIN, thread_begin(&self->table, 1));
 	EXPECT_NE(NULL, strstr(err_text(), "thread table is full"));
-	EXPECT_EQ(-EAGAIN, thread_enter(&self->table));
-	thread_leave(&self->table);
 	__atomic_store_n(&told[0], 2, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	/* It never used the table, so its entries are still there; but it is dead. */
@@ -331,6 +326,8 @@ TEST_F(threads, a_child_knows_its_own_id)
 	thread_end(&self->table);
 }
 
+#define TABLES	100	/* more than the cache holds */
+
 static void *use_many_tables(void *arg)
 {
 	struct thread_table *table = arg;
@@ -338,37 +335,38 @@ static void *use_many_tables(void *arg)
 	int round, i;
 
 	for (round = 0; round < 20; round++) {
-		for (i = 0; i < 200; i++)
-			wrong += !!thread_enter(&table[i]);
-		for (i = 0; i < 200; i++)
-			wrong += thread_kind(&table[i], thread_id()) != RVM_TRACK_KIND_EXPLICIT;
-		for (i = 0; i < 200; i++)
-			thread_leave(&table[i]);
-		for (i = 0; i < 200; i++)
+		for (i = 0; i < TABLES; i++)
+			wrong += !!thread_begin(&table[i], 1);
+		for (i = 0; i < TABLES; i++)
+			wrong += thread_kind(&table[i], thread_id()) != RVM_TRACK_KIND_TRACKED;
+		for (i = 0; i < TABLES; i++)
+			thread_end(&table[i]);
+		for (i = 0; i < TABLES; i++)
 			wrong += thread_kind(&table[i], thread_id()) != RVM_TRACK_KIND_NONE;
 	}
 	return (void *)wrong;
 }
 
-/* More tables than the cache holds, and threads that come and go. */
+/* A table has one tracked transaction at a time, so each thread has tables of its own. */
 TEST_F(threads, many_threads_use_many_tables)
 {
-	struct thread_table table[200];
+	static struct thread_table table[8 * TABLES];
 	pthread_t thread[8];
 	void *wrong;
 	int i, j;
 
-	for (i = 0; i < 200; i++)
+	for (i = 0; i < 8 * TABLES; i++)
 		ASSERT_EQ(0, thread_table_open(&table[i], NULL));
 	for (j = 0; j < 3; j++) {
 		for (i = 0; i < 8; i++)
-			ASSERT_EQ(0, pthread_create(&thread[i], NULL, use_many_tables, table));
+			ASSERT_EQ(0, pthread_create(&thread[i], NULL, use_many_tables,
+						    table + i * TABLES));
 		for (i = 0; i < 8; i++) {
 			pthread_join(thread[i], &wrong);
 			EXPECT_EQ(NULL, wrong);
 		}
 	}
-	for (i = 0; i < 200; i++) {
+	for (i = 0; i < 8 * TABLES; i++) {
 		EXPECT_EQ(0, used(table[i].entry));
 		thread_table_close(&table[i]);
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The symbols of codes, modes and record types as text. */
-#include <rvm/rvm.h>
+#include <rvm/rvm_segment.h>
 #include <stddef.h>
 
 struct name {
@@ -20,7 +20,7 @@ static const struct name codes[] = {
 	NAME(RVM_ETHREADS), NAME(RVM_ETID), NAME(RVM_ETOO_BIG), NAME(RVM_EUNCOMMIT),
 	NAME(RVM_EVERSION_SKEW), NAME(RVM_EVM_OVERLAP), NAME(RVM_ETRACKER),
 	NAME(RVM_ELOG_LOCKED), NAME(RVM_ELOG_DAMAGED), NAME(RVM_EPERM), NAME(RVM_ENO_SPACE),
-	NAME(RVM_ECONFLICT),
+	NAME(RVM_ECONFLICT), NAME(RVM_ESEGMENT_HDR),
 	{ 0, NULL }
 };
 

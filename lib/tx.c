@@ -504,6 +504,16 @@ void tx_finish_part(struct tx_part *part, uint64_t lsn)
 	rangeset_clear(&part->pages);
 }
 
+static void tell_watches(struct tx *tx)
+{
+	struct tx_watch *watch;
+
+	while ((watch = tx->watches)) {
+		tx->watches = watch->next;
+		watch->ended(watch);
+	}
+}
+
 void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn)
 {
 	struct tx_part *part;
@@ -515,5 +525,6 @@ void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn)
 		tx->spare = part;
 	}
 	tx_untrack(tx);
+	tell_watches(tx);
 	give_back(txs, tx);
 }

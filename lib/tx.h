@@ -63,6 +63,17 @@ struct tx_undo {
 };
 
 /**
+ * struct tx_watch - who wants to know when a transaction has ended
+ * @next: the transaction's next
+ * @ended: called without locks when the transaction's bytes are committed or restored; the
+ *	watch belongs to nobody then.  Not called by txs_end()
+ */
+struct tx_watch {
+	struct tx_watch *next;
+	void (*ended)(struct tx_watch *watch);
+};
+
+/**
  * struct tx - a transaction
  * @next: in txs->open or txs->unused
  * @prev: in txs->open
@@ -82,6 +93,8 @@ struct tx_undo {
  * @ranges: ranges on their way to the log
  * @n_ranges: how many
  * @max_ranges: room
+ * @watches: called at its end, last added first; only the thread that uses the transaction
+ *	adds one
  */
 struct tx {
 	struct tx *next;
@@ -102,6 +115,7 @@ struct tx {
 	struct log_range *ranges;
 	size_t n_ranges;
 	size_t max_ranges;
+	struct tx_watch *watches;
 };
 
 /**

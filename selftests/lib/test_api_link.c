@@ -3,6 +3,7 @@
 #include "api.h"
 
 #include <dlfcn.h>
+#include <rvm/rds.h>
 #include <rvm/rvm_segment.h>
 
 #define SYMBOL(name) { #name, (const void *)&(name) }
@@ -12,7 +13,13 @@ static const struct {
 	const char *name;
 	const void *at;
 } symbols[] = {
-	SYMBOL(rvm_create_segment),
+	SYMBOL(NRegionDefs), SYMBOL(RegionDefs), SYMBOL(rds_clear_stats), SYMBOL(rds_do_free),
+	SYMBOL(rds_fake_free), SYMBOL(rds_free), SYMBOL(rds_get_stats), SYMBOL(rds_init_heap),
+	SYMBOL(rds_load_heap), SYMBOL(rds_malloc), SYMBOL(rds_maxblock), SYMBOL(rds_prealloc),
+	SYMBOL(rds_print_stats), SYMBOL(rds_start_heap), SYMBOL(rds_stop_heap),
+	SYMBOL(rds_testsw), SYMBOL(rds_trace_dump_heap), SYMBOL(rds_trace_off),
+	SYMBOL(rds_trace_on), SYMBOL(rds_tracing), SYMBOL(rds_tracing_file),
+	SYMBOL(rds_unload_heap), SYMBOL(rds_zap_heap), SYMBOL(rvm_create_segment),
 	SYMBOL(rvm_load_segment), SYMBOL(rvm_release_segment),
 	SYMBOL(rvm_abort_transaction), SYMBOL(rvm_add_length_to_offset),
 	SYMBOL(rvm_add_offsets), SYMBOL(rvm_begin_tracked), SYMBOL(rvm_begin_transaction),

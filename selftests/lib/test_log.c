@@ -287,6 +287,37 @@ TEST_F(log, is_unlocked_by_the_death_of_its_process)
 	ASSERT_EQ(0, log_close(self->log));
 }
 
+TEST_F(log, without_permission_is_refused_by_name)
+{
+	struct segment *segment;
+	char other[160];
+	int status;
+	pid_t pid;
+
+	snprintf(other, sizeof(other), "%s/other", self->dir);
+	ASSERT_EQ(0, segment_open(other, 4096, &segment));
+	segment_close(segment);
+	ASSERT_EQ(0, chmod(self->dir, 0755));
+	ASSERT_EQ(0, chmod(self->path, 0444));
+	ASSERT_EQ(0, chmod(other, 0444));
+	pid = fork();
+	if (!pid) {
+		if (!geteuid() && (setgid(65534) || setuid(65534)))
+			_exit(1);
+		if (log_open(self->path, 0, false, &self->log) != -EACCES)
+			_exit(2);
+		if (!strstr(err_text(), self->path))
+			_exit(3);
+		if (log_open(self->path, 0, true, &self->log))
+			_exit(4);
+		if (segment_open(other, 0, &segment) != -EACCES || !strstr(err_text(), other))
+			_exit(5);
+		_exit(0);
+	}
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	ASSERT_EQ(0, status);
+}
+
 TEST_F(log, refuses_to_append_before_it_is_started)
 {
 	struct log_range r = { .segment = 1, .length = 1, .data = "x" };

@@ -186,7 +186,7 @@ TEST_F(threads, lose_nothing_and_keep_their_order)
 	for (i = 0; i < THREADS; i++)
 		pthread_join(self->workers[i].thread, NULL);
 	pthread_join(self->mover, NULL);
-	ASSERT_EQ(0, s->failures) {
+	ASSERT_EQ(0, atomic_load(&s->failures)) {
 		TH_LOG("%s", err_text());
 	}
 	log_state(s->log, &state);
@@ -223,7 +223,7 @@ TEST(threads_share_flushes)
 	}
 	for (i = 0; i < THREADS; i++)
 		pthread_join(workers[i].thread, NULL);
-	ASSERT_EQ(0, s.failures);
+	ASSERT_EQ(0, atomic_load(&s.failures));
 	log_state(s.log, &state);
 	TH_LOG("%u commits, %llu flushes", THREADS * 50, (unsigned long long)state.flushes);
 	ASSERT_LT(state.flushes, THREADS * 50 / 2);
@@ -248,7 +248,7 @@ TEST(a_failed_flush_fails_for_all_who_wait)
 	}
 	for (i = 0; i < THREADS; i++)
 		pthread_join(workers[i].thread, NULL);
-	ASSERT_GT(s.failures, THREADS * COMMITS / 2);
+	ASSERT_GT(atomic_load(&s.failures), THREADS * COMMITS / 2);
 	ASSERT_EQ(-EIO, log_error(s.log));
 	ASSERT_EQ(-EIO, log_close(s.log));
 }

@@ -342,7 +342,7 @@ TEST_F(recover, a_failing_call_is_an_error_and_nothing_is_lost)
 		mem.fail_err = -EIO;
 		number = recovered(MOST);
 		if (number >= 0) {
-			ASSERT_EQ(0, mem.failed);
+			ASSERT_EQ(0, atomic_load(&mem.failed));
 		} else {
 			ASSERT_EQ(-EIO, number) {
 				TH_LOG("call %u: %s", at, err_text());

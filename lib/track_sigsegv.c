@@ -41,7 +41,7 @@
  * struct segv - a region tracked by SIGSEGV
  * @twin: the head; its lock is taken before the lock of regions
  * @strict: a store outside a transaction raises SIGBUS
- * @holds: strict: of each page, how many explicit transactions declared bytes in it
+ * @holds: of each page, how many explicit transactions declared bytes in it
  * @pid: the process that has it mapped
  * @threads: who is in which transaction
  * @open: writable pages; under the lock of regions
@@ -199,18 +199,19 @@ static bool is_held(const struct segv *segv, uint64_t page)
 static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)
 {
 	uint64_t page = offset >> TRACK_PAGE_SHIFT;
-	unsigned int kind;
+	bool stray;
 
 	/* Another thread was faster, or collect failed half-way. */
 	if (pageset_has(&segv->open, page))
 		return protect(segv, page, page + 1, PROT_READ | PROT_WRITE) ? FAULT_FOREIGN
 									     : FAULT_RESOLVED;
-	kind = thread_kind(&segv->threads, thread_id());
-	if (kind == RVM_TRACK_KIND_NONE && segv->strict && !is_held(segv, page))
+	stray = thread_kind(&segv->threads, thread_id()) == RVM_TRACK_KIND_NONE &&
+		!is_held(segv, page);
+	if (stray && segv->strict)
 		return FAULT_REFUSED;
 	if (!open_page(segv, page))
 		return FAULT_FOREIGN;
-	segv->stats.strays += kind == RVM_TRACK_KIND_NONE;
+	segv->stats.strays += stray;
 	return FAULT_RESOLVED;
 }
 
@@ -269,15 +270,14 @@ static int open_holds(struct segv *segv)
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
-		return err_set(ENOMEM, "no memory for the pages of a strict region");
+		return err_set(ENOMEM, "no address space for the holds of a region");
 	segv->holds = at;
 	return 0;
 }
 
 static void close_holds(struct segv *segv)
 {
-	if (segv->holds)
-		munmap(segv->holds, holds_size(segv));
+	munmap(segv->holds, holds_size(segv));
 }
 
 /*
@@ -304,7 +304,7 @@ static int open_all(struct segv *segv, const struct track_map *map)
 	err = pageset_init(&segv->open, map->length >> TRACK_PAGE_SHIFT);
 	if (err)
 		goto err_twin;
-	err = segv->strict ? open_holds(segv) : 0;
+	err = open_holds(segv);
 	if (err)
 		goto err_open;
 	err = thread_table_open(&segv->threads, NULL);
@@ -365,7 +365,7 @@ static void hold(struct tracker *tracker, uint64_t first, uint64_t last)
 {
 	uint32_t *holds = to_segv(tracker)->holds;
 
-	for (; holds && first <= last; first++)
+	for (; first <= last; first++)
 		__atomic_add_fetch(&holds[first], 1, __ATOMIC_SEQ_CST);
 }
 
@@ -374,7 +374,7 @@ static void release(struct tracker *tracker, uint64_t first, uint64_t last, uint
 	uint32_t *holds = to_segv(tracker)->holds;
 
 	(void)lsn;
-	for (; holds && first <= last; first++)
+	for (; first <= last; first++)
 		__atomic_sub_fetch(&holds[first], 1, __ATOMIC_SEQ_CST);
 }
 

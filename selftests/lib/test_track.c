@@ -798,6 +798,7 @@ TEST_F(track, many_pages_are_written_back_in_several_commands)
 TEST_F(track, a_page_that_an_explicit_transaction_opened_is_seen)
 {
 	struct model *model = &self->model;
+	struct track_stats stats;
 	char byte;
 	int round;
 
@@ -819,6 +820,8 @@ TEST_F(track, a_page_that_an_explicit_transaction_opened_is_seen)
 		EXPECT_EQ(0, model_collect(model));
 		ASSERT_EQ(0, model_commit(model, 20 + round));
 	}
+	model->ops->stats(model->tracker, &stats);
+	EXPECT_EQ(0, stats.strays);
 }
 
 FIXTURE(choice)

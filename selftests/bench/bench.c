@@ -62,6 +62,7 @@ static void take_rounds(const struct workload *workload, struct subject *subject
 			sample[i] = sample_take(&subjects[i], workload, args.ms);
 			report_sample(workload, &subjects[i], round, &sample[i]);
 			series_add(&rows[i].rate, sample[i].rate);
+			series_add(&rows[i].cpu_ns, sample[i].cpu_ns);
 			series_add(&rows[i].log_bytes, sample[i].log_bytes);
 			series_add(&rows[i].io_bytes, sample[i].io_bytes);
 		}
@@ -73,7 +74,6 @@ static void take_rounds(const struct workload *workload, struct subject *subject
 	}
 }
 
-/* Pages that were never touched cost more: let every subject run once for nothing. */
 static void warm_up(const struct workload *workload, struct subject *subjects,
 		    unsigned int count)
 {
@@ -81,7 +81,7 @@ static void warm_up(const struct workload *workload, struct subject *subjects,
 
 	for (i = 0; i < count; i++)
 		if (subjects[i].here)
-			sample_take(&subjects[i], workload, args.ms);
+			sample_warm_up(&subjects[i], workload);
 }
 
 static void run(const struct workload *workload, bool tell)

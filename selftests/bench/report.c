@@ -17,17 +17,17 @@ int report_open(const char *path, const char *where)
 	snprintf(place, sizeof(place), "%s", where);
 	setvbuf(csv, NULL, _IOLBF, 0);
 	fprintf(csv, "where,workload,commit,threads,region,pages,ranges,bytes,subject,round,");
-	fprintf(csv, "transactions_per_second,log_bytes,io_bytes\n");
+	fprintf(csv, "transactions_per_second,cpu_ns,log_bytes,io_bytes\n");
 	return 0;
 }
 
 void report_sample(const struct workload *workload, const struct subject *subject,
 		   unsigned int round, const struct sample *sample)
 {
-	fprintf(csv, "%s,%s,%s,%u,%zu,%u,%u,%u,%s,%u,%.1f,%.1f,%.1f\n", place, workload->name,
+	fprintf(csv, "%s,%s,%s,%u,%zu,%u,%u,%u,%s,%u,%.1f,%.1f,%.1f,%.1f\n", place, workload->name,
 		workload->flush ? "flush" : "no_flush", workload->threads, workload->region,
 		workload->pages, workload->ranges, workload->bytes, subject->name, round,
-		sample->rate, sample->log_bytes, sample->io_bytes);
+		sample->rate, sample->cpu_ns, sample->log_bytes, sample->io_bytes);
 }
 
 void report_title(const struct workload *workload)
@@ -39,8 +39,8 @@ void report_title(const struct workload *workload)
 		       workload->ranges > 1 ? "s" : "", workload->bytes);
 	printf("region %zu MiB, %u thread%s\n", workload->region >> 20, workload->threads,
 	       workload->threads > 1 ? "s" : "");
-	printf("  %-18s %13s %7s %12s %12s %10s %10s\n", "", "transact./s", "+-", "ns each",
-	       "by set_range", "log bytes", "disk bytes");
+	printf("  %-18s %12s %7s %12s %11s %10s %10s %10s\n", "", "transact./s", "+-",
+	       "by set_range", "ns each", "cpu ns", "log bytes", "disk bytes");
 	fflush(stdout);
 }
 
@@ -48,8 +48,9 @@ void report_row(const struct subject *subject, struct row *row)
 {
 	double rate = series_median(&row->rate);
 
-	printf("  %-18s %13.0f %6.1f%% %12.0f %12.3f %10.0f %10.0f\n", subject->name, rate,
-	       series_spread(&row->rate), rate > 0 ? 1e9 / rate : 0, series_median(&row->ratio),
-	       series_median(&row->log_bytes), series_median(&row->io_bytes));
+	printf("  %-18s %12.0f %6.1f%% %12.3f %11.0f %10.0f %10.0f %10.0f\n", subject->name, rate,
+	       series_spread(&row->rate), series_median(&row->ratio), rate > 0 ? 1e9 / rate : 0,
+	       series_median(&row->cpu_ns), series_median(&row->log_bytes),
+	       series_median(&row->io_bytes));
 	fflush(stdout);
 }

@@ -9,12 +9,14 @@
 /**
  * struct row - all samples of one subject in one workload
  * @rate: transactions a second
+ * @cpu_ns: processor time a transaction
  * @log_bytes: bytes of log a transaction
  * @io_bytes: bytes written to disks a transaction
  * @ratio: its rate by the rate of set_range in the same round
  */
 struct row {
 	struct series rate;
+	struct series cpu_ns;
 	struct series log_bytes;
 	struct series io_bytes;
 	struct series ratio;

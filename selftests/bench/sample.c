@@ -10,6 +10,8 @@
 
 #define THREADS_MAX	64
 #define CLOCK_EVERY	16	/* transactions between two looks at the clock */
+#define TOUCH_PAGES	16	/* of one transaction that warms up */
+#define TOUCH_NS	2000000000UL	/* for warming up, at most */
 
 static uint64_t end_ns;
 
@@ -60,6 +62,14 @@ static uint64_t bytes_written(void)
 	return bytes;
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * 1000000000UL + used.tv_nsec;
+}
+
 static void empty_log(void)
 {
 	if (rvm_flush() || rvm_truncate()) {
@@ -91,15 +101,46 @@ static uint64_t run_actors(struct subject *subject, const struct workload *workl
 	return done;
 }
 
+/* One transaction that changes the next few pages; returns the first byte behind them. */
+static size_t touch_some(struct actor *actor, size_t at)
+{
+	size_t end = at + TOUCH_PAGES * WORKLOAD_PAGE;
+
+	if (end > actor->workload->region)
+		end = actor->workload->region;
+	actor->subject->begin(actor);
+	for (; at < end; at += WORKLOAD_PAGE)
+		actor_change(actor, actor->base + at, sizeof(uint64_t));
+	actor->subject->end(actor);
+	return end;
+}
+
+void sample_warm_up(struct subject *subject, const struct workload *workload)
+{
+	struct workload lazy = *workload;
+	struct actor actor = {
+		.subject = subject, .workload = &lazy, .base = subject->base, .random = now_ns(),
+	};
+	uint64_t end = now_ns() + TOUCH_NS;
+	size_t at = 0;
+
+	if (subject->limit)
+		return;
+	lazy.flush = false;
+	while (at < workload->region && now_ns() < end)
+		at = touch_some(&actor, at);
+}
+
 struct sample sample_take(struct subject *subject, const struct workload *workload,
 			  unsigned int ms)
 {
-	uint64_t start, done, tail, io;
+	uint64_t start, done, tail, io, cpu;
 	double seconds;
 
 	empty_log();
 	tail = log_tail();
 	io = bytes_written();
+	cpu = cpu_ns();
 	start = now_ns();
 	end_ns = start + ms * 1000000UL;
 	done = run_actors(subject, workload);
@@ -108,6 +149,7 @@ struct sample sample_take(struct subject *subject, const struct workload *worklo
 	seconds = (now_ns() - start) / 1e9;
 	return (struct sample){
 		.rate = done / seconds,
+		.cpu_ns = (double)(cpu_ns() - cpu) / done,
 		.log_bytes = subject->limit ? subject->record : (double)(log_tail() - tail) / done,
 		.io_bytes = (double)(bytes_written() - io) / done,
 	};

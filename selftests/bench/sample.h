@@ -9,14 +9,25 @@
 /**
  * struct sample - what came out
  * @rate: transactions a second
+ * @cpu_ns: processor time of all threads a transaction, truncation included
  * @log_bytes: bytes of log a transaction
  * @io_bytes: bytes that the process had written to disks, a transaction
  */
 struct sample {
 	double rate;
+	double cpu_ns;
 	double log_bytes;
 	double io_bytes;
 };
+
+/**
+ * sample_warm_up() - change every page once, or as many as two seconds allow
+ * @subject: an open subject
+ * @workload: what it will do
+ *
+ * The first touch of a page costs more than all later ones.
+ */
+void sample_warm_up(struct subject *subject, const struct workload *workload);
 
 /**
  * sample_take() - let a subject run a workload

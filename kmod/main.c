@@ -5,13 +5,14 @@
 #include <linux/module.h>
 #include <linux/moduleparam.h>
 
+#include "end.h"
 #include "netlink.h"
 #include "page.h"
-#include "track.h"
+#include "request.h"
 
 module_param_named(slots, rvmt_netlink_slots, uint, 0644);
 MODULE_PARM_DESC(slots, "Pages of a region that may have owners at once, if its creator does not say");
-module_param_named(retain, rvmt_track_retain, uint, 0644);
+module_param_named(retain, rvmt_end_retain, uint, 0644);
 MODULE_PARM_DESC(retain, "Free slots of a region that keep their memory for the next transaction");
 
 static int __init rvmt_init(void)
@@ -21,9 +22,18 @@ static int __init rvmt_init(void)
 	err = rvmt_page_init();
 	if (err)
 		return err;
+	err = rvmt_request_init();
+	if (err)
+		goto err_page;
 	err = rvmt_netlink_init();
 	if (err)
-		rvmt_page_exit();
+		goto err_request;
+	return 0;
+
+err_request:
+	rvmt_request_exit();
+err_page:
+	rvmt_page_exit();
 	return err;
 }
 
@@ -31,6 +41,7 @@ static int __init rvmt_init(void)
 static void __exit rvmt_exit(void)
 {
 	rvmt_netlink_exit();
+	rvmt_request_exit();
 	rvmt_page_exit();
 }
 

@@ -9,28 +9,21 @@
 #include <linux/pid.h>
 #include <linux/rvm_track.h>
 #include <linux/sched.h>
-#include <linux/slab.h>
-#include <linux/sort.h>
-#include <linux/workqueue.h>
 #include <net/genetlink.h>
 #include <net/sock.h>
 
+#include "end.h"
 #include "event.h"
 #include "inode.h"
 #include "netlink.h"
 #include "page.h"
 #include "region.h"
+#include "request.h"
 #include "trace.h"
 #include "track.h"
 #include "vma.h"
-#include "writeback.h"
-
-/* Say why, and be the error. */
-#define REFUSE(info, err, msg) ({ GENL_SET_ERR_MSG(info, msg); (err); })
 
 unsigned int rvmt_netlink_slots = RVMT_SLOTS_DEFAULT;
-
-static struct workqueue_struct *writeback_queue;
 
 /*
  * A descriptor in a message means a file of whoever sends it.  Somebody else
@@ -252,8 +245,7 @@ static int tx_end(struct sk_buff *skb, struct genl_info *info)
 		goto out;
 	if (info->attrs[RVM_TRACK_A_LSN])
 		lsn = nla_get_u64(info->attrs[RVM_TRACK_A_LSN]);
-	rvmt_track_end(rvmt_vma_region(file), nla_get_u32(info->attrs[RVM_TRACK_A_TID]), lsn,
-		       flags);
+	rvmt_end_tx(rvmt_vma_region(file), nla_get_u32(info->attrs[RVM_TRACK_A_TID]), lsn, flags);
 out:
 	fput(file);
 	return err;
@@ -265,169 +257,21 @@ static int arm(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	rvmt_track_arm(rvmt_vma_region(file));
+	rvmt_end_loose(rvmt_vma_region(file));
 	fput(file);
 	return 0;
-}
-
-/**
- * struct request - a WRITEBACK on its way
- * @work: runs it: I/O in the command would hold all of generic netlink up
- * @file: the region; its reference keeps the module as well
- * @net: where the asker is
- * @portid: who asked
- * @seq: of the question
- * @wb: what is asked for
- * @list: pages, if they are not a range
- */
-struct request {
-	struct work_struct work;
-	struct file *file;
-	struct net *net;
-	u32 portid;
-	u32 seq;
-	struct rvmt_wb wb;
-	u64 list[];
-};
-
-static int fill_written(struct sk_buff *skb, const struct rvmt_wb *wb)
-{
-	if (nla_put_u64_64bit(skb, RVM_TRACK_A_WRITTEN, wb->written, RVM_TRACK_A_PAD) ||
-	    nla_put_s32(skb, RVM_TRACK_A_ERROR, wb->error))
-		return -EMSGSIZE;
-	if (!wb->busy_count)
-		return 0;
-	if (nla_put_u64_64bit(skb, RVM_TRACK_A_BUSY_COUNT, wb->busy_count, RVM_TRACK_A_PAD))
-		return -EMSGSIZE;
-	return nla_put(skb, RVM_TRACK_A_BUSY, wb->nr_busy * sizeof(*wb->busy), wb->busy);
-}
-
-/* Whoever asked may be gone by now. */
-static void reply_written(const struct request *request)
-{
-	const struct rvmt_wb *wb = &request->wb;
-	struct sk_buff *skb;
-	void *header;
-
-	skb = genlmsg_new(NLMSG_DEFAULT_SIZE + wb->nr_busy * sizeof(*wb->busy), GFP_KERNEL);
-	if (!skb)
-		return;
-	header = genlmsg_put(skb, request->portid, request->seq, &rvmt_family, 0,
-			     RVM_TRACK_CMD_WRITEBACK);
-	if (!header || fill_written(skb, wb)) {
-		nlmsg_free(skb);
-		return;
-	}
-	genlmsg_end(skb, header);
-	genlmsg_unicast(request->net, skb, request->portid);
-}
-
-static void free_request(struct request *request)
-{
-	if (request->net)
-		put_net(request->net);
-	if (request->file)
-		fput(request->file);
-	kvfree(request->wb.busy);
-	kvfree(request);
-}
-
-static void run_request(struct work_struct *work)
-{
-	struct request *request = container_of(work, struct request, work);
-
-	rvmt_writeback(rvmt_vma_region(request->file), &request->wb);
-	reply_written(request);
-	free_request(request);
-}
-
-static int compare_u64(const void *a, const void *b)
-{
-	u64 x = *(const u64 *)a, y = *(const u64 *)b;
-
-	return x < y ? -1 : x > y;
-}
-
-static int parse_list(struct genl_info *info, struct request *request, u64 pages)
-{
-	const struct nlattr *attr = info->attrs[RVM_TRACK_A_PAGES];
-	struct rvmt_wb *wb = &request->wb;
-
-	wb->count = nla_len(attr) / sizeof(u64);
-	if (!wb->count || nla_len(attr) % sizeof(u64))
-		return REFUSE(info, -EINVAL, "the list of pages is empty or torn");
-	nla_memcpy(request->list, attr, nla_len(attr));
-	sort(request->list, wb->count, sizeof(u64), compare_u64, NULL);
-	if (request->list[wb->count - 1] >= pages)
-		return REFUSE(info, -ERANGE, "a page lies outside the region");
-	wb->list = request->list;
-	wb->max_busy = wb->count;
-	return 0;
-}
-
-static int parse_pages(struct genl_info *info, struct request *request, u64 pages)
-{
-	struct nlattr *first = info->attrs[RVM_TRACK_A_FIRST];
-	struct nlattr *count = info->attrs[RVM_TRACK_A_COUNT];
-	struct rvmt_wb *wb = &request->wb;
-
-	if (!first == !info->attrs[RVM_TRACK_A_PAGES] || !first != !count)
-		return REFUSE(info, -EINVAL, "give either first and count, or a list of pages");
-	if (!first)
-		return parse_list(info, request, pages);
-	if (!nla_get_u64(count))
-		return REFUSE(info, -EINVAL, "the count of pages is 0");
-	if (nla_get_u64(first) >= pages || nla_get_u64(count) > pages - nla_get_u64(first))
-		return REFUSE(info, -ERANGE, "a page lies outside the region");
-	wb->first = nla_get_u64(first);
-	wb->last = wb->first + nla_get_u64(count) - 1;
-	wb->max_busy = min_t(u64, nla_get_u64(count), RVM_TRACK_PAGES_MAX);
-	return 0;
-}
-
-static struct request *new_request(struct genl_info *info, struct file *file)
-{
-	const struct nlattr *list = info->attrs[RVM_TRACK_A_PAGES];
-	struct request *request;
-	int err;
-
-	request = kvzalloc(sizeof(*request) + (list ? nla_len(list) : 0), GFP_KERNEL_ACCOUNT);
-	if (!request)
-		return ERR_PTR(REFUSE(info, -ENOMEM, "no memory for the request"));
-	err = parse_pages(info, request, rvmt_region_pages(rvmt_vma_region(file)));
-	if (err)
-		goto err_free;
-	request->wb.busy = kvmalloc_array(request->wb.max_busy, sizeof(u64), GFP_KERNEL_ACCOUNT);
-	if (!request->wb.busy) {
-		err = REFUSE(info, -ENOMEM, "no memory for the request");
-		goto err_free;
-	}
-	return request;
-
-err_free:
-	free_request(request);
-	return ERR_PTR(err);
 }
 
 static int writeback(struct sk_buff *skb, struct genl_info *info)
 {
 	struct file *file = get_region(skb, info, true);
-	struct request *request;
+	int err;
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	request = new_request(info, file);
-	if (IS_ERR(request)) {
-		fput(file);
-		return PTR_ERR(request);
-	}
-	INIT_WORK(&request->work, run_request);
-	request->file = file;
-	request->net = get_net(genl_info_net(info));
-	request->portid = info->snd_portid;
-	request->seq = info->snd_seq;
-	queue_work(writeback_queue, &request->work);
-	return 0;
+	err = rvmt_request_queue(info, file);
+	fput(file);
+	return err;
 }
 
 static int put_u64(struct sk_buff *skb, int attr, u64 value)
@@ -604,19 +448,10 @@ struct genl_family rvmt_family __ro_after_init = {
 
 int __init rvmt_netlink_init(void)
 {
-	int err;
-
-	writeback_queue = alloc_workqueue("rvm_track", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
-	if (!writeback_queue)
-		return -ENOMEM;
-	err = genl_register_family(&rvmt_family);
-	if (err)
-		destroy_workqueue(writeback_queue);
-	return err;
+	return genl_register_family(&rvmt_family);
 }
 
 void rvmt_netlink_exit(void)
 {
 	genl_unregister_family(&rvmt_family);
-	destroy_workqueue(writeback_queue);
 }

@@ -12,7 +12,7 @@ extern unsigned int rvmt_netlink_slots;
  */
 int rvmt_netlink_init(void);
 
-/** rvmt_netlink_exit() - withdraw the family and wait for what it runs */
+/** rvmt_netlink_exit() - withdraw the family */
 void rvmt_netlink_exit(void);
 
 #endif /* _RVMT_NETLINK_H */

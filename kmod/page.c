@@ -119,6 +119,20 @@ void rvmt_page_detach(struct rvmt_page *page)
 	page->folio = NULL;
 }
 
+void rvmt_page_unloose(struct rvmt_region *region, struct folio *folio)
+{
+	struct rvmt_page *page = rvmt_page_get(folio);
+
+	if (!page)
+		return;
+	spin_lock(&region->lock);
+	list_del(&page->link);
+	WRITE_ONCE(region->ctl->loose, --region->nr_loose);
+	spin_unlock(&region->lock);
+	rvmt_page_detach(page);
+	rvmt_page_free(page);
+}
+
 bool rvmt_page_next_dirty(struct address_space *mapping, pgoff_t *index, pgoff_t last)
 {
 	return xa_find(&mapping->i_pages, index, last, PAGECACHE_TAG_DIRTY);

@@ -113,6 +113,13 @@ void rvmt_page_attach(struct rvmt_page *page, struct folio *folio);
 void rvmt_page_detach(struct rvmt_page *page);
 
 /**
+ * rvmt_page_unloose() - a page is not writable any more
+ * @region: where
+ * @folio: locked and write-protected, not owned; need not be loose
+ */
+void rvmt_page_unloose(struct rvmt_region *region, struct folio *folio);
+
+/**
  * rvmt_page_next_dirty() - find a dirty page
  * @mapping: the region's page cache
  * @index: where to begin; where one was found

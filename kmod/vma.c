@@ -9,6 +9,7 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "end.h"
 #include "page.h"
 #include "region.h"
 #include "track.h"
@@ -121,7 +122,7 @@ static void data_close(struct vm_area_struct *vma)
 		WRITE_ONCE(region->mm, NULL);
 	spin_unlock(&region->lock);
 	if (last)
-		rvmt_track_rollback(region);
+		rvmt_end_all(region);
 }
 
 static int data_may_split(struct vm_area_struct *vma, unsigned long addr)

@@ -20,7 +20,6 @@
 #include "page.h"
 #include "region.h"
 #include "trace.h"
-#include "track.h"
 #include "writeback.h"
 
 struct chunk;
@@ -137,7 +136,7 @@ static int copy_page_out(struct rvmt_region *region, struct folio *folio, struct
 		return -EBUSY;
 	folio_mkclean(folio);
 	smp_mb();	/* pairs with the library's, between hold and store */
-	rvmt_track_unloose(region, folio);
+	rvmt_page_unloose(region, folio);
 	if (!writable(region, word))
 		return -EBUSY;
 	memcpy(page_address(to), folio_address(folio), PAGE_SIZE);
@@ -245,7 +244,7 @@ static void submit_io(struct work *w, struct io *io)
 	ssize_t ret = -EOPNOTSUPP;
 
 	prepare_io(w, io);
-	io->kiocb.ki_flags = IOCB_DIRECT;
+	io->kiocb.ki_flags = IOCB_DIRECT | IOCB_WRITE;
 	io->kiocb.ki_complete = io_done;
 	atomic_inc(&w->chunk->pending);
 	if (w->region->seg->f_mode & FMODE_CAN_ODIRECT)

@@ -168,7 +168,7 @@ static int write_file(const char *path, const char *text)
 	return n < 0 ? -errno : 0;
 }
 
-TEST_F(secrecy, is_kept_by_msync_fsync_and_sync)
+TEST_F_TIMEOUT(secrecy, is_kept_by_msync_fsync_and_sync, 120)
 {
 	struct region *r = &self->r;
 
@@ -183,7 +183,7 @@ TEST_F(secrecy, is_kept_by_msync_fsync_and_sync)
 	sync();
 }
 
-TEST_F(secrecy, is_kept_by_reclaim)
+TEST_F_TIMEOUT(secrecy, is_kept_by_reclaim, 120)
 {
 	struct region *r = &self->r;
 
@@ -198,7 +198,7 @@ TEST_F(secrecy, is_kept_by_reclaim)
 	EXPECT_GT(PAGES - 100, region_stat(&self->c, r->fd, RVM_TRACK_A_STAT_RESIDENT));
 }
 
-TEST_F(secrecy, is_kept_by_writeback)
+TEST_F_TIMEOUT(secrecy, is_kept_by_writeback, 120)
 {
 	uint64_t written, busy;
 
@@ -265,7 +265,7 @@ static bool so_far(FIXTURE_DATA(killed) *self)
 	return read(self->pipe[0], &byte, 1) == 1;
 }
 
-TEST_F(killed, a_sigkill_in_a_transaction_writes_nothing)
+TEST_F_TIMEOUT(killed, a_sigkill_in_a_transaction_writes_nothing, 120)
 {
 	pid_t child = fork();
 	int status;
@@ -298,7 +298,7 @@ static unsigned char expected(size_t page)
 }
 
 /* Half of the region's size is all the memory there is. */
-TEST_F(killed, memory_pressure_takes_clean_pages_only)
+TEST_F_TIMEOUT(killed, memory_pressure_takes_clean_pages_only, 120)
 {
 	pid_t child = fork();
 	unsigned int round;
@@ -330,7 +330,7 @@ TEST_F(killed, memory_pressure_takes_clean_pages_only)
 }
 
 /* Dirty pages cannot be dropped: too many of them end in death, not in the segment. */
-TEST_F(killed, too_many_dirty_pages_are_out_of_memory)
+TEST_F_TIMEOUT(killed, too_many_dirty_pages_are_out_of_memory, 120)
 {
 	pid_t child = fork();
 	int status;

@@ -275,8 +275,8 @@ TEST(every_page_is_what_the_oracle_says)
 		EXPECT_EQ(oracle.version[i], head(oracle.r.data + i * PAGE));
 	}
 	/* It was no stress if nothing happened. */
-	EXPECT_LT(100, oracle.commits);
-	EXPECT_LT(20, oracle.aborts);
+	EXPECT_LT(20, oracle.commits);
+	EXPECT_LT(3, oracle.aborts);
 	EXPECT_LT(100, oracle.written);
 	EXPECT_LT(0, oracle.busy);
 	TH_LOG("%llu commits, %llu aborts, %llu pages written, %llu busy, %llu checked on disk",

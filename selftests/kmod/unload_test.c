@@ -122,7 +122,7 @@ static void *create_and_close(void *arg)
 	void *p;
 	int fd;
 
-	for (i = 0; i < 2500; i++) {
+	for (i = 0; i < 1500; i++) {
 		fd = cmd_create(&s->c, s->seg, s->first * PAGE, PAGE, 0, 0);
 		if (fd < 0) {
 			s->failures++;
@@ -140,7 +140,7 @@ static void *create_and_close(void *arg)
 }
 
 /* Each close drops the references that each open took, also when they race. */
-TEST_F(unload, references_are_exact_after_ten_thousand_regions)
+TEST_F_TIMEOUT(unload, references_are_exact_after_six_thousand_regions, 120)
 {
 	static struct storm storm[4];
 	pthread_t id[4];
@@ -197,7 +197,7 @@ static int open_module(void)
 }
 
 /* The module comes and goes under those who use it. */
-TEST_F(unload, races_with_users_and_loses_none)
+TEST_F_TIMEOUT(unload, races_with_users_and_loses_none, 120)
 {
 	struct storm storm = { .seg = self->seg };
 	int file = open_module(), unloaded = 0, tries;

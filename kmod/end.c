@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The end: pages are write-protected, kept or restored, and have no owner any more. */
+
+#include <linux/list_sort.h>
+#include <linux/mm.h>
+#include <linux/rmap.h>
+#include <linux/sched.h>
+#include <linux/sort.h>
+
+#include "compat.h"
+#include "end.h"
+#include "event.h"
+#include "page.h"
+#include "region.h"
+#include "trace.h"
+
+unsigned int rvmt_end_retain = RVMT_RETAIN_DEFAULT;
+
+/*
+ * Lock the first folio and those after it that are near.  With the folios
+ * locked nobody can make their pages writable: a fault waits in page_mkwrite()
+ * and a migration, which would put a writable entry back, waits as well.
+ */
+static unsigned int lock_run(struct folio **folio, unsigned int n)
+{
+	unsigned int i;
+
+	folio_lock(folio[0]);
+	for (i = 1; i < n; i++) {
+		if (folio[i]->index - folio[i - 1]->index > RVMT_DENSE_GAP ||
+		    !folio_trylock(folio[i]))
+			break;
+	}
+	return i;
+}
+
+/*
+ * Write-protect a run of locked folios in one walk of the page tables.  Entries
+ * between them become read-only too, which costs their owners a fault and loses
+ * nothing: a page is marked dirty before it becomes writable.  The dirty bits
+ * must go as well, because mprotect(2) and NUMA hinting make a dirty entry of a
+ * shared mapping writable without asking page_mkwrite().
+ */
+static void protect_dense(struct rvmt_region *region, struct folio **folio, unsigned int n)
+{
+	struct address_space *mapping = region->inode->i_mapping;
+	pgoff_t first = folio[0]->index, nr = folio[n - 1]->index - first + 1;
+	pgoff_t start = nr, end = 0;
+
+	wp_shared_mapping_range(mapping, first, nr);
+	clean_record_shared_mapping_range(mapping, first, nr, first, region->batch.bitmap,
+					  &start, &end);
+}
+
+static void protect_run(struct rvmt_region *region, struct folio **folio, unsigned int n)
+{
+	unsigned int i;
+
+	if (RVMT_HAVE_DIRTY_HELPERS && n >= RVMT_DENSE_MIN) {
+		protect_dense(region, folio, n);
+		return;
+	}
+	for (i = 0; i < n; i++)
+		folio_mkclean(folio[i]);
+}
+
+/* Raise a word's LSN; the library may raise it at the same time. */
+static void raise_lsn(struct rvm_track_word *word, u64 lsn)
+{
+	unsigned int tries;
+	u64 old = READ_ONCE(word->lsn), seen;
+
+	for (tries = 0; old < lsn && tries < RVMT_LSN_TRIES; tries++) {
+		seen = cmpxchg64(&word->lsn, old, lsn);
+		if (seen == old)
+			return;
+		old = seen;
+	}
+	if (old < lsn)
+		WRITE_ONCE(word->lsn, lsn);
+}
+
+/* Take a write-protected page from its owner. */
+static void disown(struct rvmt_region *region, struct rvmt_page *page, u64 lsn, u32 flags)
+{
+	if (flags & RVM_TRACK_END_ABORT) {
+		memcpy(folio_address(page->folio), page_address(page->preimage), PAGE_SIZE);
+		atomic64_inc(&region->stats.rolled_back);
+	} else {
+		raise_lsn(page->word, lsn);
+	}
+	WRITE_ONCE(page->word->slot, 0);
+	rvmt_page_detach(page);
+}
+
+static int by_index(void *priv, const struct list_head *a, const struct list_head *b)
+{
+	pgoff_t x = list_entry(a, struct rvmt_page, link)->folio->index;
+	pgoff_t y = list_entry(b, struct rvmt_page, link)->folio->index;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Move the pages of a transaction to a list, and free its chain. */
+static void take_pages(struct rvmt_region *region, u32 tid, struct list_head *pages)
+{
+	struct rvm_track_tx *shared = &region->ctl->tx[tid % RVM_TRACK_TXS];
+	struct rvmt_tx *tx = &region->tx[tid % RVM_TRACK_TXS];
+
+	spin_lock(&region->lock);
+	if (tx->count && tx->tid == tid) {
+		list_splice_tail_init(&tx->pages, pages);
+		region->nr_owned -= tx->count;
+		tx->count = 0;
+		WRITE_ONCE(shared->first, 0);
+		WRITE_ONCE(shared->count, 0);
+		WRITE_ONCE(shared->tid, 0);
+	}
+	spin_unlock(&region->lock);
+}
+
+/* End a run of locked pages. */
+static void end_run(struct rvmt_region *region, struct folio **folio, unsigned int n,
+		    struct list_head *done, u64 lsn, u32 flags)
+{
+	struct rvmt_page *page;
+	unsigned int i;
+
+	protect_run(region, folio, n);
+	for (i = 0; i < n; i++) {
+		page = rvmt_page_get(folio[i]);
+		folio_get(folio[i]);
+		disown(region, page, lsn, flags);
+		list_move(&page->link, done);
+		folio_unlock(folio[i]);
+		folio_put(folio[i]);
+	}
+}
+
+/* End the first pages of a sorted list. */
+static unsigned int end_batch(struct rvmt_region *region, struct list_head *pages,
+			      struct list_head *done, u64 lsn, u32 flags)
+{
+	struct folio **folio = region->batch.folio;
+	unsigned int n = 0, i, run;
+	struct rvmt_page *page;
+
+	list_for_each_entry(page, pages, link) {
+		folio[n++] = page->folio;
+		if (n == RVMT_BATCH)
+			break;
+	}
+	for (i = 0; i < n; i += run) {
+		run = lock_run(folio + i, n - i);
+		end_run(region, folio + i, run, done, lsn, flags);
+	}
+	return n;
+}
+
+/* Keep some slots with their arena pages at hand and free the others. */
+static void put_slots(struct rvmt_region *region, struct list_head *done, u32 n)
+{
+	struct rvmt_page *page;
+	LIST_HEAD(drop);
+
+	spin_lock(&region->lock);
+	list_splice(done, &region->idle);
+	region->nr_idle += n;
+	while (region->nr_idle > READ_ONCE(rvmt_end_retain)) {
+		page = list_last_entry(&region->idle, struct rvmt_page, link);
+		list_move(&page->link, &drop);
+		region->nr_idle--;
+	}
+	spin_unlock(&region->lock);
+	rvmt_page_drop_slots(region, &drop);
+}
+
+static u64 end_pages(struct rvmt_region *region, struct list_head *pages, u64 lsn, u32 flags)
+{
+	LIST_HEAD(done);
+	u64 n = 0;
+
+	lockdep_assert_held(&region->tx_mutex);
+	list_sort(NULL, pages, by_index);
+	while (!list_empty(pages)) {
+		n += end_batch(region, pages, &done, lsn, flags);
+		cond_resched();
+	}
+	put_slots(region, &done, n);
+	return n;
+}
+
+u64 rvmt_end_tx(struct rvmt_region *region, u32 tid, u64 lsn, u32 flags)
+{
+	LIST_HEAD(pages);
+	u64 n;
+
+	mutex_lock(&region->tx_mutex);
+	if (tid)
+		take_pages(region, tid, &pages);
+	if (flags & RVM_TRACK_END_STRAYS)
+		take_pages(region, 0, &pages);
+	n = end_pages(region, &pages, lsn, flags);
+	mutex_unlock(&region->tx_mutex);
+	trace_rvm_track_end(region->id, tid, lsn, flags, n);
+	return n;
+}
+
+static int compare_folio(const void *a, const void *b)
+{
+	const struct folio *x = *(const struct folio **)a, *y = *(const struct folio **)b;
+
+	return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Get references to some loose pages, in order. */
+static unsigned int get_loose(struct rvmt_region *region, struct folio **folio)
+{
+	struct rvmt_page *page;
+	unsigned int n = 0;
+
+	spin_lock(&region->lock);
+	list_for_each_entry(page, &region->loose, link) {
+		folio_get(page->folio);
+		folio[n++] = page->folio;
+		if (n == RVMT_BATCH)
+			break;
+	}
+	spin_unlock(&region->lock);
+	sort(folio, n, sizeof(*folio), compare_folio, NULL);
+	return n;
+}
+
+static void arm_run(struct rvmt_region *region, struct folio **folio, unsigned int n)
+{
+	struct rvmt_page *page;
+	unsigned int i;
+
+	protect_run(region, folio, n);
+	for (i = 0; i < n; i++) {
+		page = rvmt_page_get(folio[i]);
+		if (page && !page->slot)
+			rvmt_page_unloose(region, folio[i]);
+		folio_unlock(folio[i]);
+		folio_put(folio[i]);
+	}
+}
+
+static void arm_all(struct rvmt_region *region)
+{
+	struct folio **folio = region->batch.folio;
+	unsigned int n, i, run;
+	long left = READ_ONCE(region->nr_loose);
+
+	lockdep_assert_held(&region->tx_mutex);
+	/* Pages that become loose meanwhile are no business of this command. */
+	for (; left > 0; left -= n) {
+		n = get_loose(region, folio);
+		if (!n)
+			break;
+		for (i = 0; i < n; i += run) {
+			run = lock_run(folio + i, n - i);
+			arm_run(region, folio + i, run);
+		}
+		cond_resched();
+	}
+}
+
+void rvmt_end_loose(struct rvmt_region *region)
+{
+	mutex_lock(&region->tx_mutex);
+	arm_all(region);
+	mutex_unlock(&region->tx_mutex);
+}
+
+void rvmt_end_all(struct rvmt_region *region)
+{
+	LIST_HEAD(pages);
+	u32 i;
+	u64 n;
+
+	mutex_lock(&region->tx_mutex);
+	for (i = 0; i < RVM_TRACK_TXS; i++)
+		take_pages(region, region->tx[i].tid, &pages);
+	n = end_pages(region, &pages, 0, RVM_TRACK_END_ABORT);
+	arm_all(region);
+	mutex_unlock(&region->tx_mutex);
+	if (n)
+		rvmt_event_owner_exit(region, n);
+	trace_rvm_track_end(region->id, 0, 0, RVM_TRACK_END_ABORT | RVM_TRACK_END_STRAYS, n);
+}

@@ -260,7 +260,7 @@ TEST(every_page_is_what_the_oracle_says)
 	oracle.stop = true;
 	while (i--)
 		pthread_join(id[i], NULL);
-	EXPECT_EQ(0, oracle.wrong);
+	EXPECT_EQ(0, atomic_load(&oracle.wrong));
 
 	oracle.r.ctl->durable_lsn = oracle.next_lsn;
 	ASSERT_EQ(0, cmd_writeback(&c, oracle.r.fd, 0, PAGES, &written, &busy));
@@ -275,10 +275,10 @@ TEST(every_page_is_what_the_oracle_says)
 		EXPECT_EQ(oracle.version[i], head(oracle.r.data + i * PAGE));
 	}
 	/* It was no stress if nothing happened. */
-	EXPECT_LT(20, oracle.commits);
-	EXPECT_LT(3, oracle.aborts);
-	EXPECT_LT(100, oracle.written);
-	EXPECT_LT(0, oracle.busy);
+	EXPECT_LT(20, atomic_load(&oracle.commits));
+	EXPECT_LT(3, atomic_load(&oracle.aborts));
+	EXPECT_LT(100, atomic_load(&oracle.written));
+	EXPECT_LT(0, atomic_load(&oracle.busy));
 	TH_LOG("%llu commits, %llu aborts, %llu pages written, %llu busy, %llu checked on disk",
 	       (long long)oracle.commits, (long long)oracle.aborts, (long long)oracle.written,
 	       (long long)oracle.busy, (long long)oracle.checked);

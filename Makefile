@@ -20,6 +20,7 @@ TOOL_LIBS := -ljansson
 
 LIB_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard lib/*.c))
 TOOL_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/*.c))
+FRONTS := $(patsubst tools/fronts/%.c,$(BUILD)/bin/%,$(wildcard tools/fronts/*.c))
 LIB_MAP := $(wildcard lib/librvm.map)
 STATIC := $(BUILD)/lib/librvm.a
 SHARED := $(BUILD)/lib/librvm.so.$(SOVERSION)
@@ -27,7 +28,7 @@ MAN_PAGES := $(wildcard Documentation/man/*.[1-8])
 
 all: lib tools
 lib: $(STATIC) $(BUILD)/lib/librvm.so
-tools: $(BUILD)/bin/rvm
+tools: $(BUILD)/bin/rvm $(FRONTS)
 
 # One short line for each step; V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
@@ -57,8 +58,13 @@ $(BUILD)/bin/rvm: $(TOOL_OBJS) $(STATIC)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS) $(TOOL_LIBS)
 
+# Each file there is a program.
+$(FRONTS): $(BUILD)/bin/%: $(BUILD)/obj/tools/fronts/%.o $(STATIC)
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS)
+
 comma := ,
--include $(LIB_OBJS:.o=.d) $(TOOL_OBJS:.o=.d)
+-include $(LIB_OBJS:.o=.d) $(TOOL_OBJS:.o=.d) $(FRONTS:$(BUILD)/bin/%=$(BUILD)/obj/tools/fronts/%.d)
 
 kmod:
 	$(MAKE) -C kmod KDIR=$(abspath $(KDIR)) BUILD=$(abspath $(BUILD))
@@ -90,7 +96,7 @@ vm-shell:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(LIBDIR)/pkgconfig \
 		$(DESTDIR)$(INCLUDEDIR)/rvm $(DESTDIR)$(INCLUDEDIR)/linux
-	install -m 755 $(BUILD)/bin/rvm $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(BUILD)/bin/rvm $(FRONTS) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 $(STATIC) $(DESTDIR)$(LIBDIR)/
 	install -m 755 $(SHARED) $(DESTDIR)$(LIBDIR)/
 	ln -sf $(notdir $(SHARED)) $(DESTDIR)$(LIBDIR)/librvm.so
@@ -117,7 +123,7 @@ distclean:
 help:
 	@sed -n 's/^#help //p' $(firstword $(MAKEFILE_LIST))
 
-#help make               the library and the tool rvm, into build/
+#help make               the library, the tool rvm, and rdsinit and rvmutl, into build/
 #help make kmod          rvm_track.ko for KDIR=, by default the running kernel
 #help make install       PREFIX=/usr/local DESTDIR=; the module: make -C kmod install
 #help make demo          the demonstration, in a VM and without (as root: installs what is missing)

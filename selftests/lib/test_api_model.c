@@ -34,6 +34,8 @@ enum owner {
  * @live: what memory holds
  * @owner: of each byte
  * @open: by owner
+ * @loose: pages that an explicit transaction holds, or may have left writable:
+ *	the module does not see a stray there
  */
 struct model {
 	unsigned long seed;
@@ -42,6 +44,7 @@ struct model {
 	unsigned char live[BYTES];
 	unsigned char owner[BYTES];
 	bool open[TRACKED + 1];
+	bool loose[BYTES / PAGE];
 };
 
 struct game {
@@ -83,11 +86,28 @@ static bool is_free(const struct model *m, size_t at, size_t n, enum owner owner
 	return true;
 }
 
+/* May this owner store here, and will it be seen? */
+static bool may_store(const struct game *g, size_t at, size_t n, enum owner owner)
+{
+	const struct model *m = g->model;
+	size_t page;
+
+	if (owner == STRAY && g->flag == RVM_TRACK_KMOD)
+		for (page = at / PAGE; page <= (at + n - 1) / PAGE; page++)
+			if (m->loose[page])
+				return false;
+	return is_free(m, at, n, owner);
+}
+
 static void store(struct game *g, size_t at, size_t n, enum owner owner)
 {
 	struct model *m = g->model;
 	unsigned char value = (unsigned char)pick(m, 256);
+	size_t page;
 
+	if (owner < TRACKED)
+		for (page = at / PAGE; page <= (at + n - 1) / PAGE; page++)
+			m->loose[page] = true;
 	memset(m->owner + at, owner, n);
 	memset(m->live + at, value, n);
 	memset(g->at + at, value, n);
@@ -106,11 +126,22 @@ static void step_store(struct game *g)
 		return;
 	if (g->flag == RVM_TRACK_NONE && owner >= TRACKED)
 		return;
-	if (!is_free(m, at, n, owner))
+	if (!may_store(g, at, n, owner))
 		return;
 	if (owner < TRACKED)
 		need(rvm_set_range(&g->tid[owner], g->at + at, n) == RVM_SUCCESS);
 	store(g, at, n, owner);
+}
+
+/* A tracked transaction begins: pages that no explicit one holds are armed again. */
+static void arm(struct model *m)
+{
+	size_t i;
+
+	memset(m->loose, 0, sizeof(m->loose));
+	for (i = 0; i < BYTES; i++)
+		if (m->owner[i] == EXPLICIT_A || m->owner[i] == EXPLICIT_B)
+			m->loose[i / PAGE] = true;
 }
 
 static void step_begin(struct game *g)
@@ -122,6 +153,8 @@ static void step_begin(struct game *g)
 		return;
 	need(rvm_begin_transaction(&g->tid[owner], mode) == RVM_SUCCESS);
 	g->model->open[owner] = true;
+	if (owner == TRACKED)
+		arm(g->model);
 }
 
 /* A tracked transaction ends with the strays that it found. */
@@ -182,6 +215,7 @@ static void map_game(struct game *g)
 {
 	need(map_part(&g->region, g->place.seg, PAGE, BYTES, g->flag) == RVM_SUCCESS);
 	g->at = g->region.vmaddr;
+	memset(g->model->loose, 0, sizeof(g->model->loose));
 }
 
 static void start(struct game *g)
@@ -259,6 +293,26 @@ static void live(void *arg)
 		steps[pick(g->model, ARRAY_SIZE(steps))](g);
 }
 
+/* How a segment differs from a state, for whoever looks for the reason. */
+static void explain(const struct model *m, const unsigned char *segment)
+{
+	unsigned int i, n;
+	size_t j, first;
+
+	for (i = 0; i < m->n_states; i++) {
+		n = 0;
+		first = 0;
+		for (j = BYTES; j--;) {
+			if (segment[j] == m->state[i][j])
+				continue;
+			n++;
+			first = j;
+		}
+		fprintf(stderr, "# state %u of %u: %u bytes differ, first at 0x%zx: %#x not %#x\n",
+			i, m->n_states, n, first, segment[first], m->state[i][first]);
+	}
+}
+
 /* After a crash: which of the committed states was recovered?  The model goes on from it. */
 static bool recovered(struct game *g)
 {
@@ -266,8 +320,10 @@ static bool recovered(struct game *g)
 	unsigned char segment[BYTES];
 	unsigned int i;
 
-	if (place_recover(&g->place) || !file_read(g->place.seg, PAGE, segment, BYTES))
+	if (place_recover(&g->place) || !file_read(g->place.seg, PAGE, segment, BYTES)) {
+		fprintf(stderr, "# recovery: %s\n", rvm_error());
 		return false;
+	}
 	for (i = 0; i < m->n_states; i++) {
 		if (memcmp(segment, m->state[i], BYTES))
 			continue;
@@ -278,6 +334,7 @@ static bool recovered(struct game *g)
 		memset(m->open, 0, sizeof(m->open));
 		return true;
 	}
+	explain(m, segment);
 	return false;
 }
 

@@ -148,21 +148,6 @@ uint64_t pageset_prev(const struct pageset *set, uint64_t from)
 	return PAGESET_NONE;
 }
 
-uint64_t pageset_run(const struct pageset *set, uint64_t first)
-{
-	uint64_t page = first, holes;
-
-	while (page < set->pages) {
-		holes = ~set->level[0][page / 64] & (~0ULL << (page % 64));
-		if (holes) {
-			page = page / 64 * 64 + __builtin_ctzll(holes);
-			break;
-		}
-		page = page / 64 * 64 + 64;
-	}
-	return page < set->pages ? page : set->pages;
-}
-
 void pageset_clear(struct pageset *set)
 {
 	uint64_t page;

@@ -96,15 +96,6 @@ uint64_t pageset_next(const struct pageset *set, uint64_t from);
 uint64_t pageset_prev(const struct pageset *set, uint64_t from);
 
 /**
- * pageset_run() - where consecutive members end
- * @set: the set
- * @first: a member
- *
- * Return: the first page after it that is no member.
- */
-uint64_t pageset_run(const struct pageset *set, uint64_t first);
-
-/**
  * pageset_clear() - take all pages out
  * @set: the set
  */

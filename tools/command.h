@@ -62,6 +62,7 @@ error_t command_word(struct paths *paths, int key, char *arg, struct argp_state 
 /* Each parses its arguments, does the work and returns the exit code. */
 int command_create_log(int argc, char **argv);
 int command_create_segment(int argc, char **argv);
+int command_init_heap(int argc, char **argv);
 int command_status(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_recover(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command {
 } commands[] = {
 	{ "create-log", command_create_log },
 	{ "create-segment", command_create_segment },
+	{ "init-heap", command_init_heap },
 	{ "status", command_status },
 	{ "dump", command_dump },
 	{ "recover", command_recover },
@@ -31,6 +32,7 @@ static const char doc[] =
 	"\vCommands:\n"
 	"  create-log FILE|DEVICE [SIZE]   make a log\n"
 	"  create-segment FILE SIZE        make a segment\n"
+	"  init-heap LOG SEGMENT SIZE      make a recoverable heap in a segment\n"
 	"  status LOG                      tell where a log stands\n"
 	"  dump LOG                        show its records\n"
 	"  recover LOG                     bring committed changes to the segments\n"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# The commands rvmutl and rdsinit as scripts for CMU RVM call them, and a program that uses the heap.
+# The commands rvmutl and rdsinit as scripts for CMU RVM call them, rvm init-heap, and a program
+# that uses the heap.
 # shellcheck disable=SC2317 # expect calls the functions
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -90,6 +91,18 @@ expect "a missing log is refused" 1 "no such file" \
 expect "what is no number is refused" 2 "Usage" \
 	rdsinit "" -f log data 1M here 768K 64K 20 32
 expect "a missing argument is refused" 2 "Usage" rdsinit "" -f log data 1M
+
+expect "rvm init-heap does not replace regions" 6 "force" \
+	"$bin/rvm" init-heap -a 0x50000000 -s 64K log data 768K
+expect "unless it is forced" 0 "" "$bin/rvm" init-heap -f -a 0x50000000 -s 64K log data 768K
+expect "a program finds its heap" 0 "^0, 0 bytes" heap log print
+expect "it makes a segment, too" 0 "" "$bin/rvm" init-heap log fresh 64K
+expect "as long as it must be" 0 "^69632$" stat -c %s fresh
+expect "it refuses bad figures" 2 "lists" "$bin/rvm" init-heap -l 0 log fresh2 64K
+expect "and a bad address" 2 "boundary" "$bin/rvm" init-heap -a 0x50000010 log fresh3 64K
+expect "and words that are missing" 2 "missing" "$bin/rvm" init-heap log fresh
+expect "and what is no log" 5 "data" "$bin/rvm" init-heap data fresh4 64K
+expect "and a missing log" 1 "no such file" "$bin/rvm" init-heap none fresh5 64K
 
 echo "1..$n"
 exit $failed

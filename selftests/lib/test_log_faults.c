@@ -200,7 +200,7 @@ FIXTURE_TEARDOWN(faults)
 {
 }
 
-TEST_F(faults, every_call)
+TEST_F_TIMEOUT(faults, every_call, 300)
 {
 	unsigned int at, choice, poisoned = 0;
 

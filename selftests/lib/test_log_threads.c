@@ -169,7 +169,7 @@ static int check_order(struct log *log, unsigned int commits)
 	return err;
 }
 
-TEST_F(threads, lose_nothing_and_keep_their_order)
+TEST_F_TIMEOUT(threads, lose_nothing_and_keep_their_order, 300)
 {
 	struct shared *s = &self->shared;
 	struct log_state state;

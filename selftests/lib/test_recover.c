@@ -199,7 +199,7 @@ TEST_F(recover, reports_damage_in_each_sector_before_the_last_flush)
 	}
 }
 
-TEST_F(recover, never_replays_a_flipped_bit)
+TEST_F_TIMEOUT(recover, never_replays_a_flipped_bit, 300)
 {
 	uint64_t bit, reported = 0, dropped = 0;
 	uint64_t first = 8 * (self->before.tail - self->before.head);
@@ -227,7 +227,7 @@ TEST_F(recover, never_replays_a_flipped_bit)
 	       (unsigned long long)dropped);
 }
 
-TEST_F(recover, reports_any_flipped_bit_of_a_log_that_was_closed)
+TEST_F_TIMEOUT(recover, reports_any_flipped_bit_of_a_log_that_was_closed, 300)
 {
 	uint64_t bit, last;
 	struct log_state state;
@@ -300,7 +300,7 @@ TEST_F(recover, reports_a_segment_that_was_cut_off_and_frees_nothing)
 	ASSERT_EQ(20, recovered(MOST));
 }
 
-TEST_F(recover, interrupted_at_any_call_and_run_again_gives_the_same_bytes)
+TEST_F_TIMEOUT(recover, interrupted_at_any_call_and_run_again_gives_the_same_bytes, 300)
 {
 	unsigned int calls, at, choice, again;
 
@@ -474,7 +474,7 @@ static int work(struct log **log, uint64_t *acked, bool reopen)
 	return 0;
 }
 
-TEST_F(crash, at_any_call_loses_no_acknowledged_transaction)
+TEST_F_TIMEOUT(crash, at_any_call_loses_no_acknowledged_transaction, 300)
 {
 	unsigned int at, choice, states = 0;
 	bool dead = true;

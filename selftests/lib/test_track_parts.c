@@ -287,6 +287,9 @@ TEST_F(threads, a_full_table_is_an_error_and_the_dead_make_room)
 	EXPECT_NE(NULL, strstr(err_text(), "thread table is full"));
 	__atomic_store_n(&told[0], 2, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
+	/* The kernel takes a moment longer to be done with it. */
+	while (!syscall(SYS_tgkill, getpid(), told[1], 0))
+		usleep(1000);
 	/* It never used the table, so its entries are still there; but it is dead. */
 	EXPECT_EQ(RVM_TRACK_PROBES, used(self->entry));
 	EXPECT_EQ(0, thread_begin(&self->table, 2));

@@ -10,6 +10,8 @@
  */
 #include "heap.h"
 
+#include "os.h"
+
 #define SLOTS	256
 #define OPS	4	/* in one transaction, at most */
 #define SIZE	9000	/* of a block, at most */
@@ -307,6 +309,17 @@ struct victim {
 	unsigned int seed;
 };
 
+/* Until the child has done something that can be interrupted, or has ended of itself. */
+static void wait_for_commit(struct tally *tally, uint32_t before, pid_t child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	while (__atomic_load_n(&tally->commits, __ATOMIC_RELAXED) == before && !info.si_pid) {
+		usleep(200);
+		waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT);
+	}
+}
+
 /* Works until it is killed. */
 static void run_victim(struct victim *v)
 {
@@ -348,9 +361,7 @@ TEST_F(mix, a_kill_at_any_moment_leaves_a_whole_heap)
 		ASSERT_LE(0, child);
 		if (!child)
 			run_victim(&victim);
-		while (__atomic_load_n(&self->tally->commits, __ATOMIC_RELAXED) == commits &&
-		       !waitpid(child, &status, WNOHANG))
-			usleep(200);
+		wait_for_commit(self->tally, commits, child);
 		usleep(round * 331 % 7000);
 		kill(child, SIGKILL);
 		ASSERT_EQ(child, waitpid(child, &status, 0));
@@ -370,6 +381,85 @@ TEST_F(mix, a_kill_at_any_moment_leaves_a_whole_heap)
 	ASSERT_RVM(RVM_SUCCESS, heap_init(&self->place, variant->flag, 0));
 }
 
+/*
+ * Another heap than heap_zap() makes: a shorter static area, and chunks of a size that leaves
+ * another number of bytes free.
+ */
+static int zap_other(struct place *place)
+{
+	int err = 1;
+
+	rds_zap_heap(place->seg, rvm_mk_offset(0, HEAP_SEG), HEAP_ADDR, PAGE, HEAP_BYTES, 4, 48,
+		     &err);
+	return err;
+}
+
+/* Is the heap in the segment the other one?  -1: it is neither, parts of both. */
+static int is_other(struct place *place, unsigned long flag)
+{
+	unsigned long chunk;
+	rds_stats_t stats;
+	int other;
+
+	need(!heap_init(place, flag, 0));
+	need(!heap_load(place, NULL));
+	need(!rds_get_stats(&stats));
+	other = RegionDefs[1].length == PAGE;
+	chunk = other ? 48 : CHUNK;
+	if (stats.freebytes != (HEAP_BYTES - 128) / chunk * chunk)
+		other = -1;
+	need(!rds_unload_heap(NULL));
+	need(!rvm_terminate());
+	return other;
+}
+
+static int writes_left;
+
+/* The process dies before its n-th write. */
+static ssize_t dying_write(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+{
+	if (__atomic_fetch_sub(&writes_left, 1, __ATOMIC_SEQ_CST) <= 0)
+		_exit(9);
+	return os_real.pwritev(fd, iov, count, offset, sync);
+}
+
+static void zap_and_die(void *arg)
+{
+	struct victim *v = arg;
+	int n = writes_left;
+
+	os.pwritev = dying_write;
+	writes_left = 1 << 30;
+	need(!heap_init(v->place, v->flag, 0));
+	__atomic_store_n(&writes_left, n, __ATOMIC_SEQ_CST);
+	need(!zap_other(v->place));
+}
+
+TEST_F(mix, a_crash_before_any_write_leaves_the_old_heap_or_the_new_one)
+{
+	struct victim victim = { .place = &self->place, .flag = variant->flag };
+	int n, died = 9, other = 0, err;
+
+	ASSERT_RVM(SUCCESS, rds_unload_heap(NULL));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	for (n = 0; died; n++) {
+		ASSERT_GT(100, n);
+		writes_left = n;
+		died = in_child(zap_and_die, &victim);
+		ASSERT_TRUE(!died || died == 9);
+		other = is_other(&self->place, variant->flag);
+		ASSERT_LE(0, other) {
+			TH_LOG("before write %d", n);
+		}
+		ASSERT_RVM(RVM_SUCCESS, heap_init(&self->place, variant->flag, 0));
+		ASSERT_RVM(SUCCESS, heap_zap(&self->place, &err));
+		ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	}
+	EXPECT_LT(1, n);
+	EXPECT_EQ(1, other);
+	ASSERT_RVM(RVM_SUCCESS, heap_init(&self->place, variant->flag, 0));
+}
+
 /* Formats a heap over and over, with one chunk size or another, until it is killed. */
 static void zap_for_ever(struct victim *v)
 {
@@ -377,8 +467,7 @@ static void zap_for_ever(struct victim *v)
 
 	need(!heap_init(v->place, v->flag, 0));
 	for (;;) {
-		need(!rds_zap_heap(v->place->seg, rvm_mk_offset(0, HEAP_SEG), HEAP_ADDR, PAGE,
-				   HEAP_BYTES, 4, 64, &err));
+		need(!zap_other(v->place));
 		need(!heap_zap(v->place, &err));
 		__atomic_fetch_add(&v->tally->commits, 1, __ATOMIC_RELAXED);
 	}
@@ -390,32 +479,26 @@ TEST_F(mix, a_kill_while_a_heap_is_made_leaves_the_old_one_or_the_new_one)
 		.place = &self->place, .tally = self->tally, .flag = variant->flag,
 	};
 	int round, status, other, n[2] = { 0, 0 };
-	unsigned long chunk;
-	rds_stats_t stats;
+	uint32_t commits;
 	pid_t child;
 
 	ASSERT_RVM(SUCCESS, rds_unload_heap(NULL));
 	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
 	for (round = 0; round < 20; round++) {
+		commits = self->tally->commits;
 		fflush(NULL);
 		child = fork();
 		ASSERT_LE(0, child);
 		if (!child)
 			zap_for_ever(&victim);
-		usleep(4000 + round * 997 % 9000);
+		wait_for_commit(self->tally, commits, child);
+		usleep(round * 997 % 9000);
 		kill(child, SIGKILL);
 		ASSERT_EQ(child, waitpid(child, &status, 0));
 		ASSERT_TRUE(WIFSIGNALED(status));
-		ASSERT_RVM(RVM_SUCCESS, heap_init(&self->place, variant->flag, 0));
-		ASSERT_RVM(SUCCESS, heap_load(&self->place, NULL));
-		ASSERT_EQ(SUCCESS, rds_get_stats(&stats));
-		/* The static area and the chunks belong together. */
-		other = RegionDefs[1].length == PAGE;
-		chunk = other ? 64 : 32;
-		ASSERT_EQ((HEAP_BYTES - 128) / chunk * chunk, stats.freebytes);
+		other = is_other(&self->place, variant->flag);
+		ASSERT_LE(0, other);
 		n[other]++;
-		ASSERT_RVM(SUCCESS, rds_unload_heap(NULL));
-		ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
 	}
 	TH_LOG("%d times one, %d times the other", n[0], n[1]);
 	ASSERT_RVM(RVM_SUCCESS, heap_init(&self->place, variant->flag, 0));

@@ -282,6 +282,7 @@ TEST_F(writeback, a_region_inside_a_segment_writes_to_its_place)
 
 TEST_F(writeback, written_pages_are_reclaimed_and_read_again)
 {
+	unsigned int i;
 	FILE *drop;
 
 	ASSERT_EQ(0, commit(self, 0, 1, 100, 200, 0));
@@ -291,8 +292,11 @@ TEST_F(writeback, written_pages_are_reclaimed_and_read_again)
 	ASSERT_NE(NULL, drop);
 	fputs("1", drop);
 	fclose(drop);
-	EXPECT_EQ(0, region_stat(&self->c, self->r.fd, RVM_TRACK_A_STAT_RESIDENT));
-	EXPECT_TRUE(page_is(self->r.data + 50 * PAGE, 200));
+	/* The kernel's lists of recently used pages may hold a few back. */
+	EXPECT_GT(50, region_stat(&self->c, self->r.fd, RVM_TRACK_A_STAT_RESIDENT));
+	for (i = 0; i < 100; i++)
+		EXPECT_TRUE(page_is(self->r.data + i * PAGE, 200));
+	EXPECT_LT(50, region_stat(&self->c, self->r.fd, RVM_TRACK_A_STAT_READ) - 100);
 }
 
 TEST_F(writeback, several_requests_answer_each_with_its_number)

@@ -160,7 +160,7 @@ int command_init_heap(int argc, char **argv)
 		{ "chunk", 'c', "BYTES", 0, "Blocks are multiples of it (default 32)", 0 },
 		{ "force", 'f', NULL, 0, "Overwrite the regions of the segment", 0 },
 		{ "lists", 'l', "N", 0, "Small blocks have up to N chunks (default 64)", 0 },
-		{ "static", 's', "SIZE", 0, "Bytes of a static area behind the heap (default 0)", 0 },
+		{ "static", 's', "SIZE", 0, "Bytes of static area behind the heap (default 0)", 0 },
 		{ 0 }
 	};
 	static const struct argp argp = {

@@ -38,6 +38,7 @@
  * @found: pages with the secret
  * @rounds: how often it has read all
  * @stop: to end it
+ * @id: the thread
  */
 struct spy {
 	int fd;

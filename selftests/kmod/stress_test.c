@@ -25,8 +25,17 @@
  * @lock: of each page: held by the transaction that writes it
  * @version: committed, by page
  * @lsn: of each version that is committed, 0 if it is not
- * @next: the next version, and the next LSN
+ * @next: the next version
+ * @next_lsn: the next LSN
  * @wrong: claims that did not hold
+ * @commits: transactions that were committed
+ * @aborts: transactions that were aborted
+ * @written: pages that were written back
+ * @busy: pages that writeback refused
+ * @checked: pages of the segment that were compared
+ * @stop: to end all threads
+ * @r: the region
+ * @seg: its segment
  */
 struct oracle {
 	pthread_mutex_t lock[PAGES];

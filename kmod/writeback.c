@@ -103,10 +103,14 @@ static bool next_page(struct work *w, pgoff_t *index)
 	return true;
 }
 
-/* May a page without owner be written to the segment, by what its word says? */
+/*
+ * May a page without owner be written to the segment, by what its word says?
+ * The library stores lsn and then lowers hold, so whoever sees the one sees the
+ * other.
+ */
 static bool writable(const struct rvmt_region *region, const struct rvm_track_word *word)
 {
-	return !READ_ONCE(word->hold) &&
+	return !smp_load_acquire(&word->hold) &&
 	       READ_ONCE(word->lsn) <= READ_ONCE(region->ctl->durable_lsn);
 }
 

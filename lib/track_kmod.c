@@ -27,6 +27,9 @@
 #include "track.h"
 #include "track_map.h"
 
+#define CREATE_TRIES	100
+#define CREATE_PAUSE	10000	/* microseconds */
+
 /**
  * struct kmod - a region of the module
  * @tracker: the head
@@ -160,6 +163,10 @@ static int map_areas(struct kmod *kmod)
 	return 0;
 }
 
+/*
+ * A process that was killed during writeback keeps its region until that is done,
+ * so a restarted program waits a little for its predecessor.
+ */
 static int create(struct kmod *kmod, const struct track_map *map)
 {
 	struct netlink_region region = {
@@ -168,8 +175,14 @@ static int create(struct kmod *kmod, const struct track_map *map)
 		.length = map->length,
 		.flags = map->strict ? RVM_TRACK_REGION_STRICT : 0,
 	};
+	unsigned int tries;
 
-	kmod->fd = netlink_create(kmod->nl, &region);
+	for (tries = 0; tries < CREATE_TRIES; tries++) {
+		kmod->fd = netlink_create(kmod->nl, &region);
+		if (kmod->fd != -EBUSY)
+			break;
+		usleep(CREATE_PAUSE);
+	}
 	return kmod->fd < 0 ? kmod->fd : 0;
 }
 

@@ -824,6 +824,25 @@ TEST_F(track, a_page_that_an_explicit_transaction_opened_is_seen)
 	EXPECT_EQ(0, stats.strays);
 }
 
+/* Nor does one that an explicit transaction opens meanwhile hide later stores. */
+TEST_F(track, a_page_that_an_explicit_transaction_opens_meanwhile_is_seen)
+{
+	struct model *model = &self->model;
+	pthread_t thread;
+
+	ASSERT_EQ(0, model_begin(model));
+	if (model->ops->hold)
+		model->ops->hold(model->tracker, 9, 9);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, store_page_9, model));
+	pthread_join(thread, NULL);
+	model_store(model, 9 * PAGE + 1, "m", 1);
+	EXPECT_EQ(0, model_collect(model));
+	EXPECT_EQ(1, model->n_seen);
+	ASSERT_EQ(0, model_commit(model, 1));
+	if (model->ops->release)
+		model->ops->release(model->tracker, 9, 9, 1);
+}
+
 FIXTURE(choice)
 {
 	struct track_map map;

@@ -103,13 +103,10 @@ static bool next_page(struct work *w, pgoff_t *index)
 	return true;
 }
 
-/*
- * May a page without owner be written to the segment, by what its word says?
- * The library stores lsn and then lowers hold, so whoever sees the one sees the
- * other.
- */
+/* May a page without owner be written to the segment, by what its word says? */
 static bool writable(const struct rvmt_region *region, const struct rvm_track_word *word)
 {
+	/* The library stores lsn and then lowers hold. */
 	return !smp_load_acquire(&word->hold) &&
 	       READ_ONCE(word->lsn) <= READ_ONCE(region->ctl->durable_lsn);
 }

@@ -24,6 +24,7 @@ static struct workqueue_struct *queue;
  * @net: where the asker is
  * @portid: who asked
  * @seq: of the question
+ * @reply: room for the answer, taken before there is anything to tell
  * @wb: what is asked for
  * @list: pages, if they are not a range
  */
@@ -33,6 +34,7 @@ struct request {
 	struct net *net;
 	u32 portid;
 	u32 seq;
+	struct sk_buff *reply;
 	struct rvmt_wb wb;
 	u64 list[];
 };
@@ -50,22 +52,17 @@ static int fill_written(struct sk_buff *skb, const struct rvmt_wb *wb)
 }
 
 /* Whoever asked may be gone by now. */
-static void reply_written(const struct request *request)
+static void reply_written(struct request *request)
 {
-	const struct rvmt_wb *wb = &request->wb;
-	struct sk_buff *skb;
+	struct sk_buff *skb = request->reply;
 	void *header;
 
-	skb = genlmsg_new(NLMSG_DEFAULT_SIZE + wb->nr_busy * sizeof(*wb->busy), GFP_KERNEL);
-	if (!skb)
-		return;
 	header = genlmsg_put(skb, request->portid, request->seq, &rvmt_family, 0,
 			     RVM_TRACK_CMD_WRITEBACK);
-	if (!header || fill_written(skb, wb)) {
-		nlmsg_free(skb);
+	if (WARN_ON_ONCE(!header || fill_written(skb, &request->wb)))
 		return;
-	}
 	genlmsg_end(skb, header);
+	request->reply = NULL;
 	genlmsg_unicast(request->net, skb, request->portid);
 }
 
@@ -75,6 +72,7 @@ static void free_request(struct request *request)
 		put_net(request->net);
 	if (request->file)
 		fput(request->file);
+	nlmsg_free(request->reply);
 	kvfree(request->wb.busy);
 	kvfree(request);
 }
@@ -145,7 +143,9 @@ static struct request *new_request(struct genl_info *info, struct file *file)
 	if (err)
 		goto err_free;
 	request->wb.busy = kvmalloc_array(request->wb.max_busy, sizeof(u64), GFP_KERNEL_ACCOUNT);
-	if (!request->wb.busy) {
+	request->reply = genlmsg_new(NLMSG_DEFAULT_SIZE + request->wb.max_busy * sizeof(u64),
+				     GFP_KERNEL);
+	if (!request->wb.busy || !request->reply) {
 		err = REFUSE(info, -ENOMEM, "no memory for the request");
 		goto err_free;
 	}

@@ -442,7 +442,7 @@ static int compare_committed(void *arg, const struct track_page *page)
  * all is quiet, a last commit finds every difference that is left.  This is
  * promised by the trackers with a twin only.
  */
-TEST_F_TIMEOUT(track, stores_during_commits_are_not_lost, 120)
+TEST_F_TIMEOUT(track, stores_during_commits_are_not_lost, 300)
 {
 	struct model *model = &self->model;
 	pthread_t thread;
@@ -452,7 +452,7 @@ TEST_F_TIMEOUT(track, stores_during_commits_are_not_lost, 120)
 		return;
 	storing = true;
 	ASSERT_EQ(0, pthread_create(&thread, NULL, store_all_the_time, model));
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 2000; i++) {
 		ASSERT_EQ(0, model_begin(model));
 		ASSERT_EQ(0, model->ops->collect(model->tracker, model->tid,
 						 make_committed_racing, NULL));

@@ -16,6 +16,12 @@
 #define OPS	4	/* in one transaction, at most */
 #define SIZE	9000	/* of a block, at most */
 
+/* How often to do it: here, or in the VM, which is ten times slower. */
+static int often(int here, int vm)
+{
+	return getenv("RVM_VM") ? vm : here;
+}
+
 /* A slot of the table in recoverable memory. */
 struct slot {
 	unsigned char *block;
@@ -250,7 +256,7 @@ static void prepare(struct worker *w, unsigned int i, unsigned int n, struct slo
 		.step = n,
 		.seed = i * 7919 + 1,
 		.mode = mode,
-		.rounds = 400,
+		.rounds = often(400, 100),
 	};
 	rvm_init_tid(&w->tid);
 }
@@ -270,15 +276,15 @@ TEST_F(mix, transactions_of_one_thread_take_turns)
 		if (!i)
 			workers[i].mode = variant->mode;
 	}
-	for (n = 0; n < 20000; n++)
+	for (n = 0; n < often(20000, 5000); n++)
 		turn(&workers[rand_r(&seed) % TURNS]);
 	for (i = 0; i < TURNS; i++)
 		if (workers[i].tid.tid)
 			finish(&workers[i]);
 	EXPECT_TRUE(judge(self->table, NULL));
-	EXPECT_LT(1000, self->tally->commits);
-	EXPECT_LT(300, self->tally->aborts);
-	EXPECT_LT(10, self->tally->full);
+	EXPECT_LT(often(1000, 250), self->tally->commits);
+	EXPECT_LT(often(300, 75), self->tally->aborts);
+	EXPECT_LT(often(10, 2), self->tally->full);
 
 	ASSERT_RVM(SUCCESS, rds_unload_heap(NULL));
 	ASSERT_RVM(SUCCESS, heap_load(&self->place, (char **)&self->table));
@@ -297,7 +303,7 @@ TEST_F(mix, transactions_of_many_threads)
 	}
 	for (i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	EXPECT_EQ(400 * THREADS, self->tally->commits + self->tally->aborts);
+	EXPECT_EQ(often(400, 100) * THREADS, self->tally->commits + self->tally->aborts);
 	EXPECT_TRUE(judge(self->table, NULL));
 }
 
@@ -353,7 +359,7 @@ TEST_F(mix, a_kill_at_any_moment_leaves_a_whole_heap)
 
 	ASSERT_RVM(SUCCESS, rds_unload_heap(NULL));
 	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
-	for (round = 0; round < 50; round++) {
+	for (round = 0; round < often(50, 12); round++) {
 		commits = self->tally->commits;
 		victim.seed = round * 104729;
 		fflush(NULL);

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The log: create_log, flush, truncate, query_log. */
+#include <string.h>
+
+#include "instance.h"
+#include "log.h"
+
+rvm_return_t rvm_create_log(rvm_options_t *options, rvm_offset_t *log_len, long mode)
+{
+	rvm_return_t code = enter();
+
+	if (code)
+		return code;
+	if (!options)
+		return fail(RVM_EOPTIONS, "no options given");
+	code = check_options(options);
+	if (code)
+		return code;
+	if (!options->log_dev)
+		return fail(RVM_EOPTIONS, "log_dev names no log to create");
+	if (!log_len || log_len->high)
+		return fail(RVM_EOFFSET, "the log's length is missing or above 2^64");
+	return code_of(log_create(options->log_dev, log_len->low, mode, false, NULL, NULL), NULL);
+}
+
+rvm_return_t flush_all(void)
+{
+	struct log_state state;
+
+	log_state(rvm.log, &state);
+	return code_of(log_flush(rvm.log, state.tail), NULL);
+}
+
+rvm_return_t rvm_flush(void)
+{
+	rvm_return_t code = enter_log();
+
+	return code ? code : flush_all();
+}
+
+rvm_return_t rvm_truncate(void)
+{
+	rvm_return_t code = enter_log();
+
+	return code ? code : code_of(truncate_log(&rvm.truncator), NULL);
+}
+
+rvm_return_t rvm_query_log(rvm_log_info_t *info)
+{
+	rvm_return_t code = enter_log();
+	struct log_state state;
+
+	if (code)
+		return code;
+	if (!info)
+		return fail(RVM_EOPTIONS, "no room for the answer: info is NULL");
+	log_state(rvm.log, &state);
+	memcpy(info->uuid, state.uuid, sizeof(info->uuid));
+	info->generation = state.generation;
+	info->size = state.size;
+	info->head = state.head;
+	info->tail = state.tail;
+	info->durable = state.durable;
+	info->error = -state.error;
+	return RVM_SUCCESS;
+}

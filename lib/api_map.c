@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Regions: map, unmap, query_region. */
+#include <limits.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "instance.h"
+#include "segment.h"
+#include "track.h"
+
+/* What an errno means in rvm_map(). */
+static const struct code mapping[] = {
+	{ EEXIST, RVM_EVM_OVERLAP }, { EBUSY, RVM_EOVERLAP }, { EINVAL, RVM_EREGION },
+	{ 0, 0 }
+};
+
+/* What an errno means in rvm_unmap(). */
+static const struct code unmapping[] = {
+	{ EBUSY, RVM_EUNCOMMIT },
+	{ 0, 0 }
+};
+
+static rvm_return_t check_region(const rvm_region_t *region)
+{
+	if (!region || region->struct_id != rvm_region_id)
+		return fail(RVM_EREGION, "not a region record: call rvm_init_region() on it");
+	return RVM_SUCCESS;
+}
+
+static rvm_return_t check_map(const rvm_region_t *region, const rvm_options_t *options)
+{
+	rvm_return_t code = check_region(region);
+
+	if (!code && options)
+		code = check_options(options);
+	if (code)
+		return code;
+	if (!region->data_dev || !*region->data_dev)
+		return fail(RVM_EREGION, "data_dev names no segment");
+	if (strlen(region->data_dev) >= PATH_MAX)
+		return fail(RVM_ENAME_TOO_LONG, "data_dev is longer than a path may be");
+	if (region->offset.high || region->dev_length.high)
+		return fail(RVM_EOFFSET, "a segment ends below 2^64 bytes");
+	if ((uintptr_t)region->vmaddr & (TRACK_PAGE_SIZE - 1))
+		return fail(RVM_EREGION, "vmaddr %p is not at a page boundary", region->vmaddr);
+	return RVM_SUCCESS;
+}
+
+static int map_region(rvm_region_t *region, unsigned long flags)
+{
+	struct region_spec spec = {
+		.path = region->data_dev,
+		.offset = region->offset.low,
+		.length = region->length,
+		.addr = region->vmaddr,
+		.tracker = flags & TRACKERS,
+		.strict = flags & RVM_STRICT,
+		.create_length = flags & RVM_CREATE_SEGMENT ? region->dev_length.low : 0,
+	};
+	struct segment *segment;
+	struct region *mapped;
+	int err;
+
+	err = regions_segment(&rvm.regions, rvm.log, spec.path, spec.create_length, &segment);
+	if (!err)
+		err = truncate_orphans(&rvm.truncator);
+	if (!err)
+		err = region_map(&rvm.regions, rvm.log, segment, &spec, &mapped);
+	if (err)
+		return err;
+	region->vmaddr = mapped->base;
+	region->length = mapped->length;
+	region->dev_length = rvm_mk_offset(0, segment->length);
+	return 0;
+}
+
+rvm_return_t rvm_map(rvm_region_t *region, rvm_options_t *options)
+{
+	rvm_return_t code = enter_log();
+
+	if (!code)
+		code = check_map(region, options);
+	if (code)
+		return code;
+	pthread_mutex_lock(&rvm.lock);
+	code = code_of(map_region(region, options ? options->flags : rvm.options.flags), mapping);
+	pthread_mutex_unlock(&rvm.lock);
+	return code;
+}
+
+/* The mapped region that a record stands for. */
+rvm_return_t find_region(const rvm_region_t *record, struct region **out)
+{
+	rvm_return_t code = check_region(record);
+
+	if (code)
+		return code;
+	*out = region_find(&rvm.regions, record->vmaddr);
+	if (!*out || (*out)->base != record->vmaddr)
+		return fail(RVM_ENOT_MAPPED, "no region is mapped at %p", record->vmaddr);
+	return RVM_SUCCESS;
+}
+
+rvm_return_t rvm_unmap(rvm_region_t *region)
+{
+	rvm_return_t code = enter_log();
+	struct region *mapped;
+
+	if (code)
+		return code;
+	pthread_mutex_lock(&rvm.lock);
+	code = find_region(region, &mapped);
+	if (!code)
+		code = code_of(truncate_unmap(&rvm.truncator, mapped), unmapping);
+	pthread_mutex_unlock(&rvm.lock);
+	return code;
+}
+
+rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info)
+{
+	struct track_stats stats = { 0 };
+	rvm_return_t code = enter();
+	struct region *mapped;
+
+	if (!code)
+		code = find_region(region, &mapped);
+	if (code)
+		return code;
+	if (!info)
+		return fail(RVM_EREGION, "no room for the answer: info is NULL");
+	if (mapped->tracker->ops->stats)
+		mapped->tracker->ops->stats(mapped->tracker, &stats);
+	info->tracker = mapped->tracker->ops->flag;
+	info->tracker_name = mapped->tracker->ops->name;
+	memcpy(info->why, mapped->why, sizeof(info->why));
+	info->strict = mapped->strict ? rvm_true : rvm_false;
+	info->first_writes = stats.first_writes;
+	info->strays = stats.strays;
+	info->written_back = stats.written_back;
+	return RVM_SUCCESS;
+}

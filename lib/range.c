@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* A set of bytes, kept as ranges that neither overlap nor touch, in a red-black tree. */
+/* A set of bytes, kept as ranges that neither overlap nor touch. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "range.h"
 
@@ -19,12 +20,31 @@ static struct range_tree *tree_of(const struct rangeset *set)
 	return (struct range_tree *)&set->tree;
 }
 
+/* The place in the array of the lowest range that ends above @at. */
+static size_t place_above(const struct rangeset *set, uint64_t at)
+{
+	size_t i = 0;
+
+	while (i < set->count && set->few[i].end <= at)
+		i++;
+	return i;
+}
+
+static struct range *few_above(const struct rangeset *set, uint64_t at)
+{
+	size_t i = place_above(set, at);
+
+	return i < set->count ? (struct range *)&set->few[i] : NULL;
+}
+
 /* The lowest range that ends above @at, so that the byte @at or a later one is in it. */
 static struct range *first_above(const struct rangeset *set, uint64_t at)
 {
 	struct range *r = RB_ROOT(tree_of(set));
 	struct range *found = NULL;
 
+	if (!set->many)
+		return few_above(set, at);
 	while (r) {
 		if (r->end > at) {
 			found = r;
@@ -40,9 +60,12 @@ static struct range *get_node(struct rangeset *set)
 {
 	struct range *r = set->unused;
 
-	if (!r)
-		return malloc(sizeof(*r));
-	set->unused = r->next_free;
+	if (r)
+		set->unused = r->next_free;
+	else
+		r = malloc(sizeof(*r));
+	if (r)
+		r->few = false;
 	return r;
 }
 
@@ -69,10 +92,7 @@ static void erase(struct rangeset *set, struct range *r)
 
 void rangeset_init(struct rangeset *set)
 {
-	RB_INIT(&set->tree);
-	set->unused = NULL;
-	set->count = 0;
-	set->bytes = 0;
+	memset(set, 0, sizeof(*set));
 }
 
 /* Moves a subtree to the unused nodes; its depth is O(log n). */
@@ -87,8 +107,11 @@ static void drop(struct rangeset *set, struct range *r)
 
 void rangeset_clear(struct rangeset *set)
 {
-	drop(set, RB_ROOT(&set->tree));
+	if (set->many)
+		drop(set, RB_ROOT(&set->tree));
 	RB_INIT(&set->tree);
+	set->many = false;
+	set->few[0].end = 0;
 	set->count = 0;
 	set->bytes = 0;
 }
@@ -127,15 +150,76 @@ static struct range *first_touching(const struct rangeset *set, uint64_t start)
 	return first_above(set, start ? start - 1 : 0);
 }
 
-int rangeset_add(struct rangeset *set, uint64_t start, uint64_t end, range_fn *gap, void *arg)
+static uint64_t lower(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t higher(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* Puts [start, end) in place of the array's ranges [first, after). */
+static void replace_few(struct rangeset *set, size_t first, size_t after, uint64_t start,
+			uint64_t end)
+{
+	size_t i;
+
+	for (i = first; i < after; i++)
+		set->bytes -= set->few[i].end - set->few[i].start;
+	if (after != first + 1)
+		memmove(&set->few[first + 1], &set->few[after],
+			(set->count - after) * sizeof(*set->few));
+	set->few[first].start = start;
+	set->few[first].end = end;
+	set->few[first].few = true;
+	set->count = set->count + 1 - (after - first);
+	set->few[set->count].end = 0;
+	set->bytes += end - start;
+}
+
+static void add_few(struct rangeset *set, size_t first, size_t after, uint64_t start, uint64_t end)
+{
+	if (first < after) {
+		start = lower(start, set->few[first].start);
+		end = higher(end, set->few[after - 1].end);
+	}
+	replace_few(set, first, after, start, end);
+}
+
+/* From the array to the tree. */
+static int plant(struct rangeset *set)
+{
+	struct range *nodes[RANGESET_FEW];
+	size_t i, n = set->count;
+
+	for (i = 0; i < n; i++) {
+		nodes[i] = get_node(set);
+		if (!nodes[i])
+			break;
+	}
+	if (i < n) {
+		while (i--)
+			put_node(set, nodes[i]);
+		return -ENOMEM;
+	}
+	set->count = 0;
+	set->bytes = 0;
+	set->many = true;
+	for (i = 0; i < n; i++) {
+		nodes[i]->start = set->few[i].start;
+		nodes[i]->end = set->few[i].end;
+		insert(set, nodes[i]);
+	}
+	return 0;
+}
+
+static int add_many(struct rangeset *set, uint64_t start, uint64_t end, range_fn *gap, void *arg)
 {
 	struct range *new, *r, *next;
 	int err;
 
-	if (end < start)
-		return -EINVAL;
-	if (start == end)
-		return 0;
 	new = get_node(set);
 	if (!new)
 		return -ENOMEM;
@@ -146,16 +230,38 @@ int rangeset_add(struct rangeset *set, uint64_t start, uint64_t end, range_fn *g
 	}
 	for (r = first_touching(set, start); r && r->start <= end; r = next) {
 		next = RB_NEXT(range_tree, &set->tree, r);
-		if (r->start < start)
-			start = r->start;
-		if (r->end > end)
-			end = r->end;
+		start = lower(start, r->start);
+		end = higher(end, r->end);
 		erase(set, r);
 	}
 	new->start = start;
 	new->end = end;
 	insert(set, new);
 	return 0;
+}
+
+int rangeset_add(struct rangeset *set, uint64_t start, uint64_t end, range_fn *gap, void *arg)
+{
+	size_t first, after;
+	int err;
+
+	if (end < start)
+		return -EINVAL;
+	if (start == end)
+		return 0;
+	if (set->many)
+		return add_many(set, start, end, gap, arg);
+	first = place_above(set, start ? start - 1 : 0);
+	for (after = first; after < set->count && set->few[after].start <= end; after++)
+		;
+	if (first == after && set->count == RANGESET_FEW) {
+		err = plant(set);
+		return err ? err : add_many(set, start, end, gap, arg);
+	}
+	err = gap ? rangeset_gaps(set, start, end, gap, arg) : 0;
+	if (!err)
+		add_few(set, first, after, start, end);
+	return err;
 }
 
 /* Takes [start, end) out of the middle of @r, which needs one more node. */
@@ -173,18 +279,11 @@ static int split(struct rangeset *set, struct range *r, uint64_t start, uint64_t
 	return 0;
 }
 
-int rangeset_remove(struct rangeset *set, uint64_t start, uint64_t end)
+static void remove_many(struct rangeset *set, uint64_t start, uint64_t end)
 {
 	struct range *r, *next;
 
-	if (end < start)
-		return -EINVAL;
-	if (start == end)
-		return 0;
-	r = first_above(set, start);
-	if (r && r->start < start && r->end > end)
-		return split(set, r, start, end);
-	for (; r && r->start < end; r = next) {
+	for (r = first_above(set, start); r && r->start < end; r = next) {
 		next = RB_NEXT(range_tree, &set->tree, r);
 		if (r->start < start) {
 			set->bytes -= r->end - start;
@@ -196,6 +295,63 @@ int rangeset_remove(struct rangeset *set, uint64_t start, uint64_t end)
 			erase(set, r);
 		}
 	}
+}
+
+static void split_few(struct rangeset *set, struct range *r, uint64_t start, uint64_t end)
+{
+	memmove(r + 1, r, (&set->few[set->count] - r) * sizeof(*r));
+	r[0].end = start;
+	r[1].start = end;
+	set->count++;
+	set->few[set->count].end = 0;
+	set->bytes -= end - start;
+}
+
+static void remove_few(struct rangeset *set, uint64_t start, uint64_t end)
+{
+	size_t i, first = place_above(set, start), kept = first;
+
+	for (i = first; i < set->count; i++) {
+		struct range r = set->few[i];
+
+		set->bytes -= r.end - r.start;
+		if (r.start < start)
+			r.end = start;
+		else if (r.end > end)
+			r.start = higher(r.start, end);
+		else
+			continue;
+		set->bytes += r.end - r.start;
+		set->few[kept++] = r;
+	}
+	set->count = kept;
+	set->few[kept].end = 0;
+}
+
+int rangeset_remove(struct rangeset *set, uint64_t start, uint64_t end)
+{
+	struct range *r;
+	bool inside;
+
+	if (end < start)
+		return -EINVAL;
+	if (start == end)
+		return 0;
+	r = first_above(set, start);
+	inside = r && r->start < start && r->end > end;
+	if (inside && set->count == RANGESET_FEW && !set->many) {
+		if (plant(set))
+			return -ENOMEM;
+		r = first_above(set, start);
+	}
+	if (inside && set->many)
+		return split(set, r, start, end);
+	if (inside)
+		split_few(set, r, start, end);
+	else if (set->many)
+		remove_many(set, start, end);
+	else
+		remove_few(set, start, end);
 	return 0;
 }
 
@@ -228,15 +384,21 @@ bool rangeset_covers(const struct rangeset *set, uint64_t start, uint64_t end)
 
 const struct range *rangeset_first(const struct rangeset *set)
 {
-	return RB_MIN(range_tree, tree_of(set));
+	if (set->many)
+		return RB_MIN(range_tree, tree_of(set));
+	return set->count ? &set->few[0] : NULL;
 }
 
 const struct range *rangeset_last(const struct rangeset *set)
 {
-	return RB_MAX(range_tree, tree_of(set));
+	if (set->many)
+		return RB_MAX(range_tree, tree_of(set));
+	return set->count ? &set->few[set->count - 1] : NULL;
 }
 
 const struct range *rangeset_next(const struct range *range)
 {
+	if (range->few)
+		return range[1].end ? range + 1 : NULL;
 	return RB_NEXT(range_tree, NULL, (struct range *)range);
 }

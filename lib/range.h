@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A set of bytes, kept as ranges that neither overlap nor touch, in a red-black tree.
- * Every operation costs O(log n) for each range that it meets.  Nodes that are no longer
- * needed are kept for reuse, so a set that is cleared and filled again allocates nothing.
+ * A set of bytes, kept as ranges that neither overlap nor touch.  The first few are in a sorted
+ * array within the set, so that a small set costs neither memory nor rotations; when they get
+ * more they move to a red-black tree, until the set is cleared.  Every operation costs O(log n)
+ * for each range that it meets.  Nodes that are no longer needed are kept for reuse, so a set
+ * that is cleared and filled again allocates nothing.
  */
 #ifndef RVM_LIB_RANGE_H
 #define RVM_LIB_RANGE_H
@@ -12,36 +14,44 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define RANGESET_FEW	8
+
 /**
  * struct range - bytes [@start, @end)
- * @node: in its set, ordered by @start
- * @next_free: in the set's list of unused nodes
  * @start: the first byte
- * @end: the byte after the last one
+ * @end: the byte after the last one; 0 in the array: there is no such range
+ * @few: it is in the array, not in the tree
+ * @node: in its set's tree, ordered by @start
+ * @next_free: in the set's list of unused nodes
  */
 struct range {
+	uint64_t start;
+	uint64_t end;
+	bool few;
 	union {
 		RB_ENTRY(range) node;
 		struct range *next_free;
 	};
-	uint64_t start;
-	uint64_t end;
 };
 
 RB_HEAD(range_tree, range);
 
 /**
  * struct rangeset - a set of bytes
- * @tree: its ranges
- * @unused: nodes for reuse
  * @count: ranges in the set
  * @bytes: bytes in the set
+ * @many: its ranges are in @tree, not in @few
+ * @few: its ranges in order, and one that is none
+ * @tree: its ranges
+ * @unused: nodes for reuse
  */
 struct rangeset {
-	struct range_tree tree;
-	struct range *unused;
 	size_t count;
 	uint64_t bytes;
+	bool many;
+	struct range few[RANGESET_FEW + 1];
+	struct range_tree tree;
+	struct range *unused;
 };
 
 /**

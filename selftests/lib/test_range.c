@@ -76,6 +76,10 @@ TEST_F(range, add_and_remove_match_a_byte_map)
 		uint64_t start = rand_r(&state) % 200;
 		uint64_t end = start + rand_r(&state) % 40;
 
+		if (i % 512 == 0) {
+			rangeset_clear(&self->set);
+			memset(self->map, 0, BYTES);
+		}
 		if (rand_r(&state) % 2) {
 			memcpy(before, self->map, BYTES);
 			ASSERT_EQ(0, rangeset_add(&self->set, start, end, mark, self->map));
@@ -196,16 +200,63 @@ TEST_F(range, nodes_are_reused_so_the_steady_state_allocates_nothing)
 	ASSERT_EQ(before, mallocs);
 }
 
+static bool is_refused_by(struct rangeset *set, unsigned int malloc_number)
+{
+	static unsigned char map[BYTES];
+	size_t count = set->count;
+	uint64_t bytes = set->bytes;
+
+	fail_malloc = malloc_number;
+	return rangeset_add(set, 200, 210, mark, map) == -ENOMEM && !memchr(map, 1, BYTES) &&
+	       set->count == count && set->bytes == bytes;
+}
+
+/* Each try that fails at its second node keeps the first, so the next one gets a node further. */
 TEST_F(range, without_memory_the_set_stays_as_it_was)
 {
-	ASSERT_EQ(0, rangeset_add(&self->set, 10, 20, NULL, NULL));
+	unsigned int i;
+
+	for (i = 0; i < RANGESET_FEW; i++)
+		ASSERT_EQ(0, rangeset_add(&self->set, 10 * i, 10 * i + 5, NULL, NULL));
+	ASSERT_TRUE(is_refused_by(&self->set, 1));
+	for (i = 0; i < RANGESET_FEW; i++)
+		ASSERT_TRUE(is_refused_by(&self->set, 2));
+	ASSERT_TRUE(is_refused_by(&self->set, 1));
+	ASSERT_EQ(0, rangeset_add(&self->set, 200, 210, mark, self->map));
 	fail_malloc = 1;
-	ASSERT_EQ(-ENOMEM, rangeset_add(&self->set, 15, 30, mark, self->map));
-	ASSERT_EQ(NULL, memchr(self->map, 1, BYTES));
+	ASSERT_EQ(-ENOMEM, rangeset_remove(&self->set, 12, 13));
+	ASSERT_EQ(5 * RANGESET_FEW + 10, self->set.bytes);
+	ASSERT_EQ(RANGESET_FEW + 1, self->set.count);
+}
+
+TEST_F(range, a_set_that_is_full_to_the_last_place_splits_into_a_tree)
+{
+	unsigned int i;
+
+	for (i = 0; i < RANGESET_FEW; i++)
+		ASSERT_EQ(0, rangeset_add(&self->set, 10 * i, 10 * i + 5, NULL, NULL));
 	fail_malloc = 1;
-	ASSERT_EQ(-ENOMEM, rangeset_remove(&self->set, 12, 15));
-	ASSERT_EQ(10, self->set.bytes);
-	ASSERT_EQ(1, self->set.count);
+	ASSERT_EQ(-ENOMEM, rangeset_remove(&self->set, 12, 13));
+	ASSERT_EQ(RANGESET_FEW, self->set.count);
+	ASSERT_EQ(0, rangeset_remove(&self->set, 12, 13));
+	ASSERT_EQ(RANGESET_FEW + 1, self->set.count);
+	ASSERT_EQ(5 * RANGESET_FEW - 1, self->set.bytes);
+	memset(self->map, 0, BYTES);
+	for (i = 0; i < RANGESET_FEW; i++)
+		memset(self->map + 10 * i, 1, 5);
+	self->map[12] = 0;
+	ASSERT_TRUE(same(&self->set, self->map));
+}
+
+TEST_F(range, a_few_ranges_allocate_nothing)
+{
+	unsigned int i, before = mallocs;
+
+	for (i = 0; i < RANGESET_FEW; i++)
+		ASSERT_EQ(0, rangeset_add(&self->set, 10 * i, 10 * i + 5, NULL, NULL));
+	ASSERT_EQ(before, mallocs);
+	ASSERT_EQ(0, rangeset_add(&self->set, 10 * i, 10 * i + 5, NULL, NULL));
+	ASSERT_LT(before, mallocs);
 }
 
 TEST_F(range, a_million_ranges)

@@ -2,7 +2,6 @@
 /* Making a new log. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +10,8 @@
 #include "log.h"
 #include "logfile.h"
 #include "os.h"
+#include "space.h"
 #include "status.h"
-
-#define CHUNK 0x100000U
 
 /* A device whose first bytes are not zero holds something: all file systems start below. */
 #define PROBE 0x20000U
@@ -32,11 +30,6 @@ struct creation {
 static uint64_t area_offset(void)
 {
 	return FORMAT_DICT_OFFSET + 2 * FORMAT_DICT_DEFAULT;
-}
-
-static uint64_t total_size(const struct creation *c)
-{
-	return area_offset() + c->area_size;
 }
 
 static bool all_zero(const char *p, size_t length)
@@ -120,25 +113,9 @@ static int open_target(const char *path, mode_t mode, struct creation *c)
 
 static int choose_size(struct creation *c, uint64_t size)
 {
-	const char *path = c->file.path;
+	int err = space_area_size(&c->file, area_offset(), size, &c->area_size);
 
-	if (size > INT64_MAX - area_offset() - FORMAT_BLOCK)
-		return err_set(EINVAL, "log %s: %" PRIu64 " bytes are too many", path, size);
-	if (!size && c->file.device && c->file.size > area_offset())
-		size = (c->file.size - area_offset()) & ~(uint64_t)(FORMAT_BLOCK - 1);
-	if (!size)
-		return err_set(EINVAL, "log %s: its size must be at least one byte", path);
-	c->area_size = (size + FORMAT_BLOCK - 1) & ~(uint64_t)(FORMAT_BLOCK - 1);
-	if (c->file.device && c->file.size < total_size(c))
-		return err_set(ENOSPC, "log %s: the device has %" PRIu64 " bytes, the log needs %"
-			       PRIu64, path, c->file.size, total_size(c));
-	return 0;
-}
-
-static int write_error(const struct creation *c, int err)
-{
-	return err_set(-err, "log %s: cannot write all of its %" PRIu64 " bytes: %s",
-		       c->file.path, total_size(c), err_name(err));
+	return err == -ERANGE ? -EINVAL : err;
 }
 
 /*
@@ -147,43 +124,13 @@ static int write_error(const struct creation *c, int err)
  */
 static int write_zeros(struct creation *c)
 {
-	uint64_t total = total_size(c);
-	uint64_t done = 0;
-	char *zeros = aligned_alloc(LOGFILE_ALIGN, CHUNK);
-	int err = 0;
+	int err = c->file.device ? 0 : os.resize(c->file.fd, 0);
 
-	if (!zeros)
-		return err_set(ENOMEM, "log %s: out of memory", c->file.path);
-	memset(zeros, 0, CHUNK);
-	while (done < total && !err) {
-		size_t n = total - done < CHUNK ? total - done : CHUNK;
-		struct iovec iov = { .iov_base = zeros, .iov_len = n };
-
-		err = os_write(c->file.fd, &iov, 1, done, false, 1);
-		done += n;
-		if (!err && c->progress)
-			c->progress(c->arg, done, total);
-	}
-	free(zeros);
-	if (!err)
-		err = os.sync(c->file.fd);
-	return err ? write_error(c, err) : 0;
-}
-
-/* Takes the space first: a full disk is known at once and not after writing most of it. */
-static int take_space(struct creation *c)
-{
-	int err;
-
-	if (c->file.device)
-		return 0;
-	err = os.resize(c->file.fd, 0);
-	if (!err) {
-		err = os.allocate(c->file.fd, total_size(c));
-		if (err == -EOPNOTSUPP)
-			err = 0;
-	}
-	return err ? write_error(c, err) : 0;
+	if (err)
+		return err_set(-err, "log %s: cannot empty the file: %s", c->file.path,
+			       err_name(err));
+	c->file.size = c->file.device ? c->file.size : 0;
+	return space_grow(&c->file, 0, area_offset() + c->area_size, c->progress, c->arg);
 }
 
 static int write_status(struct creation *c)
@@ -226,8 +173,6 @@ static int fill(struct creation *c, uint64_t size)
 	int err;
 
 	err = choose_size(c, size);
-	if (!err)
-		err = take_space(c);
 	if (!err)
 		err = write_zeros(c);
 	if (!err)

@@ -67,5 +67,6 @@ int command_status(int argc, char **argv);
 int command_dump(int argc, char **argv);
 int command_recover(int argc, char **argv);
 int command_truncate(int argc, char **argv);
+int command_resize_log(int argc, char **argv);
 
 #endif

@@ -24,6 +24,7 @@ static const struct command {
 	{ "dump", command_dump },
 	{ "recover", command_recover },
 	{ "truncate", command_truncate },
+	{ "resize-log", command_resize_log },
 	{ NULL, NULL }
 };
 
@@ -37,6 +38,7 @@ static const char doc[] =
 	"  dump LOG                        show its records\n"
 	"  recover LOG                     bring committed changes to the segments\n"
 	"  truncate LOG                    bring them there and empty the log\n"
+	"  resize-log LOG [SIZE]           make a log larger or smaller\n"
 	"\n"
 	"`rvm COMMAND --help' tells more about each.\n"
 	"\n"

@@ -69,7 +69,7 @@ echo "TAP version 13"
 expect "no command is wrong" 2 "a command is missing" "$rvm"
 expect "an unknown command is wrong" 2 "no command frob" "$rvm" frob
 expect "--help tells the commands and the exit codes" 0 "Exit codes" "$rvm" --help
-for command in create-log create-segment status dump recover truncate; do
+for command in create-log create-segment status dump recover truncate resize-log; do
 	expect "$command --help" 0 "Usage: rvm $command" "$rvm" $command --help
 	expect "$command without arguments is wrong" 2 "arguments are missing" "$rvm" $command
 	expect "$command with too many is wrong" 2 "too many arguments" "$rvm" $command a 4K b
@@ -134,6 +134,29 @@ expect "a closed log keeps its records" 0 "used +1536 bytes" "$rvm" status log
 expect "truncate empties it" 0 "truncated: 3 transactions" "$rvm" truncate log
 expect "and it is empty" 0 "used +0 bytes" "$rvm" status log
 
+fresh
+"$here/make_log" log seg 3 killed
+for size in 0 x 1X ''; do
+	expect "resize-log refuses the size '$size'" 2 "SIZE: $size" "$rvm" resize-log -- log "$size"
+done
+expect "resize-log needs a size for a file" 2 "size must be" "$rvm" resize-log log
+expect "resize-log of no file" 1 "no such file" "$rvm" resize-log none 64K
+expect "resize-log of no log" 5 "too short|not a log" "$rvm" resize-log seg 64K
+expect "resize-log beyond the disk" 1 "No space left|too large" "$rvm" resize-log log 4096T
+expect "leaves the log as it was" 0 "139264" stat -c "%s" log
+expect "resize-log makes it larger" 0 "" "$rvm" resize-log log 128K
+expect "and tells so" 0 "record area +131072 bytes" "$rvm" status log
+expect "and the file has its length" 0 "204800" stat -c "%s" log
+printf '\000\001\002\003' > bytes
+dd if=seg of=got bs=4 count=1 2> /dev/null
+same "after bringing what it held to the segment" bytes got
+"$here/make_log" log seg 4 killed
+expect "resize-log makes it smaller" 0 "" "$rvm" resize-log log 5000
+expect "and the file too" 0 "81920" stat -c "%s" log
+expect "and it has whole blocks" 0 "record area +8192 bytes" "$rvm" status log
+"$here/make_log" log seg 5 killed
+expect "the smaller log works" 0 "recovered: 5 transactions" "$rvm" recover log
+
 mkfifo input
 "$here/make_log" log seg 2 open < input > ready &
 reader=$!
@@ -143,6 +166,7 @@ while ! grep -q open ready; do
 done
 expect "recover of a log that is in use" 4 "another process" "$rvm" recover log
 expect "truncate of a log that is in use" 4 "another process" "$rvm" truncate log
+expect "resize-log of a log that is in use" 4 "another process" "$rvm" resize-log log 128K
 expect "create-log over a log that is in use" 4 "another process" "$rvm" create-log --force log 4K
 expect "status of a log that is in use" 0 "state +in use" "$rvm" status log
 expect "dump of a log that is in use" 0 "transaction 2" "$rvm" dump log
@@ -155,6 +179,7 @@ cp seg before
 expect "status of a damaged log" 3 "damaged at LSN 65536 .byte 73728." "$rvm" status log
 expect "and its state" 3 "state +damaged" "$rvm" status log
 expect "recover of a damaged log" 3 "damaged at LSN 65536" "$rvm" recover log
+expect "resize-log of a damaged log" 3 "damaged at LSN 65536" "$rvm" resize-log log 128K
 same "replays nothing" seg before
 cp image log
 garble log 75000
@@ -188,6 +213,9 @@ if device=$(losetup -f --show disk 2> /dev/null); then
 	expect "not beyond its end" 1 "the log needs" "$rvm" create-log --force "$device" 1M
 	"$here/make_log" "$device" seg 4 killed
 	expect "recover a log on a device" 0 "recovered: 4 transactions" "$rvm" recover "$device"
+	expect "resize-log not beyond the device" 1 "the log needs" "$rvm" resize-log "$device" 1M
+	expect "resize-log takes all of a device" 0 "" "$rvm" resize-log "$device"
+	expect "and tells so" 0 "record area +188416 bytes" "$rvm" status "$device"
 	dd if=/dev/zero of="$device" bs=64K count=2 2> /dev/null
 	echo precious > "$device"
 	expect "not over other data" 6 "holds data" "$rvm" create-log "$device"

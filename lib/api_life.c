@@ -7,6 +7,7 @@
 #include "instance.h"
 #include "log.h"
 #include "recover.h"
+#include "statistics.h"
 
 const char *rvm_error(void)
 {
@@ -93,6 +94,7 @@ static rvm_return_t start(rvm_options_t *options)
 	code = check_options(options);
 	if (code)
 		return code;
+	statistics_start();
 	regions_init(&rvm.regions);
 	err = options->log_dev ? open_log(options) : 0;
 	if (err) {

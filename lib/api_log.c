@@ -4,6 +4,7 @@
 
 #include "instance.h"
 #include "log.h"
+#include "statistics.h"
 
 rvm_return_t rvm_create_log(rvm_options_t *options, rvm_offset_t *log_len, long mode)
 {
@@ -35,14 +36,20 @@ rvm_return_t rvm_flush(void)
 {
 	rvm_return_t code = enter_log();
 
-	return code ? code : flush_all();
+	if (code)
+		return code;
+	statistics_rvm_flush();
+	return flush_all();
 }
 
 rvm_return_t rvm_truncate(void)
 {
 	rvm_return_t code = enter_log();
 
-	return code ? code : code_of(truncate_log(&rvm.truncator), NULL);
+	if (code)
+		return code;
+	statistics_truncation(STATISTICS_BY_PROGRAM);
+	return code_of(truncate_log(&rvm.truncator), NULL);
 }
 
 rvm_return_t rvm_query_log(rvm_log_info_t *info)

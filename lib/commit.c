@@ -10,6 +10,7 @@
 #include "log.h"
 #include "region.h"
 #include "segment.h"
+#include "statistics.h"
 #include "track.h"
 #include "truncate.h"
 #include "tx.h"
@@ -171,12 +172,17 @@ static int gather_changed(struct tx *tx)
 
 static int append(struct truncator *tr, struct tx *tx, uint64_t *lsn)
 {
+	bool waited = false;
 	int err;
 
 	for (;;) {
 		err = log_append(tr->log, tx->id, tx->ranges, tx->n_ranges, lsn);
 		if (err != -ENOSPC)
 			return err;
+		if (!waited)
+			statistics_wait();
+		waited = true;
+		statistics_truncation(STATISTICS_BY_COMMIT);
 		err = truncate_log(tr);
 		if (err)
 			return err_add(err, "no room for the transaction: ");
@@ -262,6 +268,9 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable)
 	unlock_regions(tx);
 	if (still_open(tr, err))
 		return err;
+	if (!err)
+		statistics_commit(durable, tx->n_declared, tx->declared_bytes, tx->ranges,
+				  tx->n_ranges);
 	tx_finish(txs, tx, lsn);
 	if (!err)
 		err = end_err;
@@ -306,6 +315,7 @@ int abort_tx(struct txs *txs, struct tx *tx)
 		err = abort_tracked(tx);
 	else
 		tx_undo(tx);
+	statistics_abort();
 	tx_finish(txs, tx, 0);
 	return err;
 }

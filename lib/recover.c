@@ -10,6 +10,7 @@
 #include "recover.h"
 #include "scan.h"
 #include "segment.h"
+#include "statistics.h"
 
 /**
  * struct recovery - a recovery under way
@@ -100,7 +101,11 @@ static int recover(struct recovery *r, struct recover_stats *stats)
 	if (!err)
 		err = recover_apply(r->log, state.head, tail, &ops, stats);
 	close_segments(r);
-	return err ? err : log_start(r->log, tail, tail);
+	if (!err)
+		err = log_start(r->log, tail, tail);
+	if (!err && stats->records)
+		statistics_recovery();
+	return err;
 }
 
 int recover_log(struct log *log, void (*progress)(void *arg, uint64_t done, uint64_t total),

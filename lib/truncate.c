@@ -8,6 +8,7 @@
 #include "recover.h"
 #include "region.h"
 #include "segment.h"
+#include "statistics.h"
 #include "track.h"
 #include "truncate.h"
 
@@ -181,6 +182,7 @@ static int apply(struct truncator *tr, uint64_t from, uint64_t to)
 
 static int truncate_locked(struct truncator *tr)
 {
+	uint64_t start = statistics_clock();
 	struct log_state state;
 	int err;
 
@@ -194,9 +196,11 @@ static int truncate_locked(struct truncator *tr)
 	err = apply(tr, state.head, state.durable);
 	if (err)
 		return err;
+	statistics_log_used(log_used(tr->log), tr->size);
 	err = log_set_head(tr->log, state.durable);
 	if (err)
 		return err;
+	statistics_truncated(statistics_clock() - start);
 	tr->orphans = false;
 	tr->count++;
 	return 0;
@@ -247,6 +251,7 @@ static void *run(void *arg)
 			continue;
 		}
 		pthread_mutex_unlock(&tr->wake_lock);
+		statistics_truncation(STATISTICS_BY_THREAD);
 		truncate_log(tr);
 		pthread_mutex_lock(&tr->wake_lock);
 		tr->wanted = false;

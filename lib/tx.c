@@ -122,6 +122,8 @@ static void trim(struct tx *tx)
 	tx->n_bytes = 0;
 	tx->n_ranges = 0;
 	tx->n_tracked = 0;
+	tx->n_declared = 0;
+	tx->declared_bytes = 0;
 	if (tx->max_bytes <= KEEP_BYTES && tx->max_ranges * sizeof(*tx->ranges) <= KEEP_BYTES &&
 	    tx->max_undo * sizeof(*tx->undo) <= KEEP_BYTES)
 		return;
@@ -434,7 +436,11 @@ int tx_set_range(struct txs *txs, struct tx *tx, void *addr, size_t length)
 		return err;
 	start = (char *)addr - part->region->base;
 	err = declare(part, start, start + length);
-	return err ? err_set(-err, "out of memory for a range of %zu bytes", length) : 0;
+	if (err)
+		return err_set(-err, "out of memory for a range of %zu bytes", length);
+	tx->n_declared++;
+	tx->declared_bytes += length;
+	return 0;
 }
 
 void tx_undo(struct tx *tx)

@@ -93,6 +93,8 @@ struct tx_watch {
  * @ranges: ranges on their way to the log
  * @n_ranges: how many
  * @max_ranges: room
+ * @n_declared: explicit: how many ranges it declared, equal ones counted again
+ * @declared_bytes: bytes of them
  * @watches: called at its end, last added first; only the thread that uses the transaction
  *	adds one
  */
@@ -115,6 +117,8 @@ struct tx {
 	struct log_range *ranges;
 	size_t n_ranges;
 	size_t max_ranges;
+	uint64_t n_declared;
+	uint64_t declared_bytes;
 	struct tx_watch *watches;
 };
 

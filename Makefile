@@ -5,6 +5,7 @@ VERSION := 1.0.0
 SOVERSION := 1
 
 CC = gcc
+OBJCOPY ?= objcopy
 BUILD ?= build
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
@@ -23,11 +24,12 @@ TOOL_OBJS := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard tools/*.c))
 FRONTS := $(patsubst tools/fronts/%.c,$(BUILD)/bin/%,$(wildcard tools/fronts/*.c))
 LIB_MAP := $(wildcard lib/librvm.map)
 STATIC := $(BUILD)/lib/librvm.a
+INTERNAL := $(BUILD)/lib/librvm-internal.a
 SHARED := $(BUILD)/lib/librvm.so.$(SOVERSION)
 MAN_PAGES := $(wildcard Documentation/man/*.[1-8])
 
 all: lib tools
-lib: $(STATIC) $(BUILD)/lib/librvm.so
+lib: $(STATIC) $(INTERNAL) $(BUILD)/lib/librvm.so
 tools: $(BUILD)/bin/rvm $(FRONTS)
 
 # One short line for each step; V=1 shows the commands.
@@ -41,9 +43,18 @@ $(BUILD)/obj/tools/%.o: tools/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(ALL_CFLAGS) -Ilib -MMD -MP -c -o $@ $<
 
-$(STATIC): $(LIB_OBJS)
+# With all names, for the tool and the tests of the parts.
+$(INTERNAL): $(LIB_OBJS)
 	@mkdir -p $(@D)
 	$(call say,AR)rm -f $@ && ar rcs $@ $^
+
+# With the public names only, those of the version script: a program may have a commit() of its own.
+$(STATIC): $(LIB_OBJS) $(LIB_MAP)
+	@mkdir -p $(@D)
+	@sed -n '/global:/,/local:/s/^\t*\([a-zA-Z0-9_]*\);/\1/p' $(LIB_MAP) > $(BUILD)/obj/lib/public
+	$(call say,AR)$(LD) -r -o $(BUILD)/obj/lib/librvm.o $(LIB_OBJS) && \
+		$(OBJCOPY) --keep-global-symbols=$(BUILD)/obj/lib/public $(BUILD)/obj/lib/librvm.o && \
+		rm -f $@ && ar rcs $@ $(BUILD)/obj/lib/librvm.o
 
 $(SHARED): $(LIB_OBJS) $(LIB_MAP)
 	@mkdir -p $(@D)
@@ -54,12 +65,12 @@ $(SHARED): $(LIB_OBJS) $(LIB_MAP)
 $(BUILD)/lib/librvm.so: $(SHARED)
 	@ln -sf $(<F) $@
 
-$(BUILD)/bin/rvm: $(TOOL_OBJS) $(STATIC)
+$(BUILD)/bin/rvm: $(TOOL_OBJS) $(INTERNAL)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS) $(TOOL_LIBS)
 
 # Each file there is a program.
-$(FRONTS): $(BUILD)/bin/%: $(BUILD)/obj/tools/fronts/%.o $(STATIC)
+$(FRONTS): $(BUILD)/bin/%: $(BUILD)/obj/tools/fronts/%.o $(INTERNAL)
 	@mkdir -p $(@D)
 	$(call say,LD)$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIB_LIBS)
 

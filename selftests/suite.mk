@@ -12,8 +12,8 @@ KHDR_INCLUDES := -I$(TOP)/include
 
 CFLAGS += -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-sign-compare \
 	  -D_GNU_SOURCE -I$(TOP)/build/kselftest $(KHDR_INCLUDES) -I$(TOP)/lib $(SANITIZE)
-LDLIBS += $(BUILD)/lib/librvm.a -lmnl -lisal -luuid -lpthread
-LOCAL_HDRS += $(BUILD)/lib/librvm.a $(wildcard *.h) $(wildcard $(TOP)/lib/*.h) \
+LDLIBS += $(BUILD)/lib/librvm-internal.a -lmnl -lisal -luuid -lpthread
+LOCAL_HDRS += $(BUILD)/lib/librvm-internal.a $(wildcard *.h) $(wildcard $(TOP)/lib/*.h) \
 	      $(wildcard $(TOP)/include/*/*.h)
 
 all: copied

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Programs written for CMU RVM 1.3 compile unchanged and do what they did.
 
-here=$(dirname "$0")
+here=$(dirname "$0")/compat
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 log=$dir/log
@@ -36,28 +36,28 @@ fresh()
 }
 
 echo "TAP version 13"
-echo "1..13"
+echo "1..23"
 
-expect "the offset macros work on lvalues" "|0" "$here/cmu_offsets"
+expect "the offset macros work on lvalues" "|0" "$here/offsets"
 
 fresh
 expect "a log is made and 1000 accounts are filled" "sum 100000 first 100 tenth 100|0" \
-	"$here/cmu_accounts" "$log" "$data" init
+	"$here/accounts" "$log" "$data" init
 expect "the next run finds them" "sum 100000 first 100 tenth 100|0" \
-	"$here/cmu_accounts" "$log" "$data" sum
+	"$here/accounts" "$log" "$data" sum
 expect "1000 transfers keep the sum, 100 of them aborted" "sum 100000 first 99 tenth 101|0" \
-	"$here/cmu_accounts" "$log" "$data" move
+	"$here/accounts" "$log" "$data" move
 expect "and the run after that finds them too" "sum 100000 first 99 tenth 101|0" \
-	"$here/cmu_accounts" "$log" "$data" sum
+	"$here/accounts" "$log" "$data" sum
 expect "a log that exists is not made again" "rvm_create_log: RVM_ELOG|1" \
-	"$here/cmu_accounts" "$log" "$data" init
+	"$here/accounts" "$log" "$data" init
 
 fresh
-expect "a list is begun at a fixed address" "one 1|0" "$here/cmu_list" "$log" "$data" add one
-expect "its pointers hold in the next run" "two one 2|0" "$here/cmu_list" "$log" "$data" add two
-expect "a run dies before its commit" "|3" "$here/cmu_list" "$log" "$data" die never
-expect "nothing of it is left" "two one 2|0" "$here/cmu_list" "$log" "$data" print
-expect "and the list goes on" "three two one 3|0" "$here/cmu_list" "$log" "$data" add three
+expect "a list is begun at a fixed address" "one 1|0" "$here/list" "$log" "$data" add one
+expect "its pointers hold in the next run" "two one 2|0" "$here/list" "$log" "$data" add two
+expect "a run dies before its commit" "|3" "$here/list" "$log" "$data" die never
+expect "nothing of it is left" "two one 2|0" "$here/list" "$log" "$data" print
+expect "and the list goes on" "three two one 3|0" "$here/list" "$log" "$data" add three
 
 fresh
 expect "each misuse gets the code that programs rely on" "flush RVM_EINIT
@@ -96,8 +96,57 @@ query RVM_SUCCESS
 uncommitted 0 empty 1
 options RVM_SUCCESS
 done RVM_SUCCESS
-twice RVM_EINIT|0" "$here/cmu_codes" "$log" "$data"
+twice RVM_EINIT|0" "$here/codes" "$log" "$data"
 
-expect "a program without arguments is told so" "|2" "$here/cmu_codes"
+expect "a program without arguments is told so" "|2" "$here/codes"
+
+fresh
+expect "a log of 4096 bytes serves 1000 transactions, and length 0 maps all" "length 65536 of 65536
+sum 1000|0" "$here/tiny_log" "$log" "$data"
+
+fresh
+expect "transactions side by side end in any order, and a query finds those that are open" \
+	"5 open: yes yes yes yes yes
+3 open: yes no yes no yes
+0 open: no no no no no
+0 'changed'
+1 'entry 1'
+2 'entry 2'
+3 ''
+4 'entry 4'|0" "$here/transactions" "$log" "$data"
+
+fresh
+regions="region 0: 4096 bytes at 0x21000000
+region 1: 8192 bytes at 0x22000000"
+expect "a segment with two regions is made and loaded" "$regions
+count 1|0" "$here/segments" "$log" "$data" create
+expect "a pointer from one into the other holds in the next run" "$regions
+count 2|0" "$here/segments" "$log" "$data"
+
+fresh
+expect "eight threads share a heap" "mallocs 3200 frees 3200|0" "$here/heap_threads" "$log" "$data" 8 50
+
+fresh
+"$here/statistics" "$log" "$data" > "$dir/printed" 2>&1
+expect "statistics end well" "0|0" echo $?
+expect "they count what the program did" "rvm_statistics_id: flush 3 no_flush 5 abort 0 open 1
+saved: 8 ranges, 256 bytes
+then: flush 0 of 3, abort 0 of 1, truncations 1
+copy: flush 3
+RVM_ESTAT_VERSION_SKEW
+RVM_ESTATISTICS|0" head -n 6 "$dir/printed"
+expect "and are printed, each time with the count so far" "1|0" \
+	grep -c "^  no_flush commits  *5$" "$dir/printed"
+
+expect "records are made, copied, freed, and have names" \
+	"rvm_options_id truncate 50 buffers 262144 262144 read 524288 flags 3
+copy /a/log 1
+rvm_region_id 0, copy /a/segment 1 1 2 3
+rvm_tid_id 1 rvm_tid_id 1
+restore no_restore flush no_flush rvm_region_id rvm_options_id rvm_tid_id rvm_statistics_id RVM_EINIT RVM_EVM_OVERLAP|0" \
+	"$here/records"
+
+expect "names of the library's parts are free for the program's own" \
+	"RVM_EINIT RVM_SUCCESS RVM_SUCCESS 8|0" "$here/own_names"
 
 exit $failed

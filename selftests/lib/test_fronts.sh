@@ -46,7 +46,7 @@ rdsinit()
 
 heap()
 {
-	"$here/cmu_heap" "$1" data 1048576 "$2" "$3"
+	"$here/compat/heap" "$1" data 1048576 "$2" "$3"
 }
 
 echo "TAP version 13"

@@ -3,10 +3,10 @@
  * A program as it was written for CMU RVM 1.3 with RDS: a list whose nodes are
  * blocks of the recoverable heap and whose root is in the static area.
  *
- *	cmu_heap LOG DATA DATALEN add WORD	put a word in front
- *	cmu_heap LOG DATA DATALEN die WORD	the same, but die before the commit
- *	cmu_heap LOG DATA DATALEN take		take the first word away
- *	cmu_heap LOG DATA DATALEN print		print the words
+ *	heap LOG DATA DATALEN add WORD	put a word in front
+ *	heap LOG DATA DATALEN die WORD	the same, but die before the commit
+ *	heap LOG DATA DATALEN take		take the first word away
+ *	heap LOG DATA DATALEN print		print the words
  */
 #include <stdio.h>
 #include <stdlib.h>

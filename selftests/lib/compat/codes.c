@@ -3,7 +3,7 @@
  * A program as it was written for CMU RVM 1.3: goes through the return codes
  * that its authors relied on, and prints them by name.
  *
- *	cmu_codes LOG DATA
+ *	codes LOG DATA
  */
 #include <stdio.h>
 #include <stdlib.h>

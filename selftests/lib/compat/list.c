@@ -3,9 +3,9 @@
  * A program as it was written for CMU RVM 1.3: a linked list with real
  * pointers, which needs its region at the same address each time.
  *
- *	cmu_list LOG DATA add WORD	put a word in front
- *	cmu_list LOG DATA die WORD	the same, but die before the commit
- *	cmu_list LOG DATA print		print the words
+ *	list LOG DATA add WORD	put a word in front
+ *	list LOG DATA die WORD	the same, but die before the commit
+ *	list LOG DATA print		print the words
  */
 #include <stdio.h>
 #include <stdlib.h>

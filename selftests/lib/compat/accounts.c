@@ -3,9 +3,9 @@
  * A program as it was written for CMU RVM 1.3: makes its log, maps its data,
  * moves money, aborts once.  It names nothing that is new here.
  *
- *	cmu_accounts LOG DATA init	make the log, give each account 100
- *	cmu_accounts LOG DATA move	move 1 from each account to the next, some aborted
- *	cmu_accounts LOG DATA sum	print the sum
+ *	accounts LOG DATA init	make the log, give each account 100
+ *	accounts LOG DATA move	move 1 from each account to the next, some aborted
+ *	accounts LOG DATA sum	print the sum
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "apply.h"
 #include "err.h"
 #include "log.h"
 #include "logfile.h"
@@ -16,6 +17,8 @@
  * struct recovery - a recovery under way
  * @log: the log
  * @segments: those opened so far
+ * @apply: what the log says
+ * @full: LSN of the first record that found no memory while the log was scanned, or 0
  * @progress: the caller's: half of it is the scan, half the application
  * @arg: its first argument
  * @scale: bytes that each half counts for
@@ -23,6 +26,8 @@
 struct recovery {
 	struct log *log;
 	struct segment *segments;
+	struct apply apply;
+	uint64_t full;
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
 	uint64_t scale;
@@ -30,7 +35,9 @@ struct recovery {
 
 int recover_scan(struct log *log, uint64_t *tail)
 {
-	return scan_log(log, NULL, NULL, tail);
+	const struct scan_ops ops = {};
+
+	return scan_log(log, &ops, tail);
 }
 
 static int open_segment(void *arg, uint32_t id, struct segment **out)
@@ -72,7 +79,8 @@ static void scan_progress(void *arg, uint64_t done, uint64_t total)
 	struct recovery *r = arg;
 
 	(void)total;
-	r->progress(r->arg, done, 2 * r->scale);
+	if (r->progress)
+		r->progress(r->arg, done, 2 * r->scale);
 }
 
 static void apply_progress(void *arg, uint64_t done, uint64_t total)
@@ -84,11 +92,54 @@ static void apply_progress(void *arg, uint64_t done, uint64_t total)
 			    2 * r->scale);
 }
 
+/* What is taken in here is only written when the whole log was found undamaged. */
+static int take(void *arg, struct reader *reader, const struct format_record *record)
+{
+	struct recovery *r = arg;
+	int err;
+
+	if (r->full)
+		return 0;
+	err = apply_take(&r->apply, reader, record);
+	if (err != -ENOSPC)
+		return err;
+	r->full = record->lsn;
+	return 0;
+}
+
+/* Writes what the scan took, and reads again what it could not take. */
+static int write_all(struct recovery *r, uint64_t tail)
+{
+	struct format_status status;
+	struct reader reader;
+	int err;
+
+	err = apply_write(&r->apply);
+	if (!err && r->full) {
+		log_status(r->log, &status);
+		err = reader_init(&reader, log_file(r->log), &status);
+		if (err)
+			return err;
+		err = apply_log(&r->apply, &reader, r->full, tail);
+		reader_free(&reader);
+	}
+	if (!err)
+		err = apply_sync(&r->apply);
+	if (!err)
+		apply_progress(r, 1, 1);
+	return err;
+}
+
 static int recover(struct recovery *r, struct recover_stats *stats)
 {
 	const struct recover_ops ops = {
 		.segment = open_segment,
 		.progress = apply_progress,
+		.arg = r,
+	};
+	const struct scan_ops scan = {
+		.record = take,
+		.progress = scan_progress,
 		.arg = r,
 	};
 	struct log_state state;
@@ -97,9 +148,15 @@ static int recover(struct recovery *r, struct recover_stats *stats)
 
 	log_state(r->log, &state);
 	r->scale = state.size;
-	err = scan_log(r->log, r->progress ? scan_progress : NULL, r, &tail);
+	err = apply_init(&r->apply, r->log, state.size, &ops, stats);
+	if (err)
+		return err;
+	err = scan_log(r->log, &scan, &tail);
 	if (!err)
-		err = recover_apply(r->log, state.head, tail, &ops, stats);
+		err = write_all(r, tail);
+	if (!err)
+		stats->log_bytes = tail - state.head;
+	apply_free(&r->apply);
 	close_segments(r);
 	if (!err)
 		err = log_start(r->log, tail, tail);

@@ -29,8 +29,7 @@ struct scan {
 	struct format_status status;
 	struct reader reader;
 	uint64_t limit;
-	void (*progress)(void *arg, uint64_t done, uint64_t total);
-	void *arg;
+	const struct scan_ops *ops;
 };
 
 static int damage(const struct scan *s, uint64_t lsn, const char *why, const char *proof)
@@ -42,8 +41,8 @@ static int damage(const struct scan *s, uint64_t lsn, const char *why, const cha
 
 static void report(const struct scan *s, uint64_t lsn)
 {
-	if (s->progress)
-		s->progress(s->arg, lsn - s->status.head, s->status.area_size);
+	if (s->ops->progress)
+		s->ops->progress(s->ops->arg, lsn - s->status.head, s->status.area_size);
 }
 
 /* Walks from *@lsn to the first LSN at which there is no valid record. */
@@ -56,6 +55,10 @@ static int walk(struct scan *s, uint64_t *lsn, const char **why)
 		err = reader_record(&s->reader, *lsn, s->limit, &record, why);
 		if (err)
 			return err == -EUCLEAN ? 0 : err;
+		if (s->ops->record)
+			err = s->ops->record(s->ops->arg, &s->reader, &record);
+		if (err)
+			return err;
 		*lsn += record.length;
 		report(s, *lsn);
 	}
@@ -120,10 +123,9 @@ static int find_tail(struct scan *s, uint64_t *tail)
 	return status->clean ? 0 : search_beyond(s, lsn, why);
 }
 
-int scan_log(struct log *log, void (*progress)(void *arg, uint64_t done, uint64_t total),
-	     void *arg, uint64_t *tail)
+int scan_log(struct log *log, const struct scan_ops *ops, uint64_t *tail)
 {
-	struct scan s = { .log = log, .progress = progress, .arg = arg };
+	struct scan s = { .log = log, .ops = ops };
 	int err;
 
 	log_status(log, &s.status);

@@ -5,18 +5,30 @@
 
 #include <stdint.h>
 
+struct format_record;
 struct log;
+struct reader;
+
+/**
+ * struct scan_ops - who looks on
+ * @record: called for each valid record from the head on, or NULL; anything but 0 ends the scan
+ * @progress: called with bytes read and the most there are to read, or NULL
+ * @arg: their first argument
+ */
+struct scan_ops {
+	int (*record)(void *arg, struct reader *reader, const struct format_record *record);
+	void (*progress)(void *arg, uint64_t done, uint64_t total);
+	void *arg;
+};
 
 /**
  * scan_log() - read forward from the head and validate every record
  * @log: opened, not started
- * @progress: called with bytes read and the most there are to read, or NULL
- * @arg: its first argument
+ * @ops: who looks on
  * @tail: LSN after the last valid record
  *
  * Return: 0; -EUCLEAN the log is damaged; -EIO; -ENOMEM, with a text.
  */
-int scan_log(struct log *log, void (*progress)(void *arg, uint64_t done, uint64_t total),
-	     void *arg, uint64_t *tail);
+int scan_log(struct log *log, const struct scan_ops *ops, uint64_t *tail);
 
 #endif

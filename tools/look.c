@@ -35,6 +35,7 @@ static int find_damage(struct look *look)
 static int look_once(const char *path, struct look *look)
 {
 	struct progress progress = { .label = "reading the log" };
+	const struct scan_ops ops = { .progress = progress_show, .arg = &progress };
 	int err;
 
 	err = log_open(path, 0, true, &look->log);
@@ -42,7 +43,7 @@ static int look_once(const char *path, struct look *look)
 		return err;
 	look->in_use = os.locked(log_file(look->log)->fd) == 1;
 	log_status(look->log, &look->status);
-	err = scan_log(look->log, progress_show, &progress, &look->tail);
+	err = scan_log(look->log, &ops, &look->tail);
 	progress_end(&progress);
 	look->damage = 0;
 	if (err == -EUCLEAN) {

@@ -283,6 +283,16 @@ static int take_range(void *arg, const struct format_range *range, const void *d
 	return err ? err : put_range(a, range, data);
 }
 
+/* A reader_range_fn: the misses of all ranges of a record are waited for together. */
+static int expect_range(void *arg, const struct format_range *range, const void *data)
+{
+	struct apply *a = arg;
+
+	(void)data;
+	images_expect(&a->images, range->segment, range->offset);
+	return 0;
+}
+
 int apply_take(struct apply *a, struct reader *reader, const struct format_record *record)
 {
 	struct taking taking = { .apply = a };
@@ -290,7 +300,9 @@ int apply_take(struct apply *a, struct reader *reader, const struct format_recor
 
 	if (record->type != FORMAT_TX)
 		return 0;
-	err = reader_ranges(reader, record, FORMAT_CHUNK, take_range, &taking);
+	err = reader_ranges(reader, record, 0, expect_range, a);
+	if (!err)
+		err = reader_ranges(reader, record, FORMAT_CHUNK, take_range, &taking);
 	if (!err)
 		a->stats->records++;
 	return err;

@@ -132,21 +132,29 @@ static size_t chunk(uint64_t length)
 	return length < FORMAT_CHUNK ? length : FORMAT_CHUNK;
 }
 
+/* Range headers that are looked at together. */
+#define RANGES	(FORMAT_CHUNK / sizeof(struct disk_range))
+
 /* Condition 8; tells the sum of the ranges' lengths. */
 static int walk_ranges(struct walk *walk, uint32_t count, uint64_t *bytes, const char **why)
 {
 	const struct disk_range *disk;
 	struct format_range range;
+	uint32_t i, n;
 	int err;
 
-	for (*bytes = 0; count; count--) {
-		err = walk_get(walk, sizeof(*disk), (const void **)&disk);
+	for (*bytes = 0; count; count -= n) {
+		n = count < RANGES ? count : RANGES;
+		err = walk_get(walk, n * sizeof(*disk), (const void **)&disk);
 		if (err)
 			return err;
-		format_range_decode(disk, &range);
-		if (!range.length || !range.segment || range.offset > UINT64_MAX - range.length)
-			*why = "a range is impossible";
-		*bytes += range.length;
+		for (i = 0; i < n; i++) {
+			format_range_decode(&disk[i], &range);
+			if (!range.length || !range.segment ||
+			    range.offset > UINT64_MAX - range.length)
+				*why = "a range is impossible";
+			*bytes += range.length;
+		}
 	}
 	return *why ? -EUCLEAN : 0;
 }

@@ -8,6 +8,7 @@
 #include "image.h"
 
 #define DIGIT	256
+#define HUGE	(64UL << 20)	/* so much memory is worth large pages */
 
 static size_t round_up(size_t n)
 {
@@ -38,6 +39,8 @@ int images_init(struct images *images, size_t max)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED)
 		return -ENOMEM;
+	if (images->size >= HUGE)
+		madvise(at, images->size, MADV_HUGEPAGE);	/* the pages are met at random */
 	images->memory = at;
 	images->max = max;
 	images->mask = table - 1;
@@ -100,17 +103,41 @@ static struct image *make(struct images *images, size_t slot, uint32_t segment, 
 	return image;
 }
 
-static struct image *find(struct images *images, uint32_t segment, uint64_t page)
+/* The slot of a page's image, or the free one where it belongs. */
+static size_t find_slot(const struct images *images, uint32_t segment, uint64_t page)
 {
 	size_t slot = hash(images, segment, page);
 
 	for (; images->table[slot]; slot = (slot + 1) & images->mask) {
-		struct image *image = &images->image[images->table[slot] - 1];
+		const struct image *image = &images->image[images->table[slot] - 1];
 
 		if (image->page == page && image->segment == segment)
-			return image;
+			break;
 	}
+	return slot;
+}
+
+static struct image *find(struct images *images, uint32_t segment, uint64_t page)
+{
+	size_t slot = find_slot(images, segment, page);
+
+	if (images->table[slot])
+		return &images->image[images->table[slot] - 1];
 	return make(images, slot, segment, page);
+}
+
+void images_expect(const struct images *images, uint32_t segment, uint64_t offset)
+{
+	size_t slot = find_slot(images, segment, offset >> IMAGE_SHIFT);
+	size_t at = offset & (IMAGE_SIZE - 1);
+	const struct image *image;
+
+	if (!images->table[slot])
+		return;
+	image = &images->image[images->table[slot] - 1];
+	__builtin_prefetch(bytes_of(images, image) + at, 1);
+	__builtin_prefetch(bytes_of(images, image) + (at | 64), 1);
+	__builtin_prefetch(known_of(images, image) + at / 64, 1);
 }
 
 /* The bits of @word from @first to before @end, both counted in the page. */

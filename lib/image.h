@@ -85,6 +85,9 @@ void images_clear(struct images *images);
 int images_put(struct images *images, uint32_t segment, uint64_t offset, const void *data,
 	       uint64_t length);
 
+/** images_expect() - bytes at @offset will be put in soon: fetch what that needs into the cache */
+void images_expect(const struct images *images, uint32_t segment, uint64_t offset);
+
 /** images_sort() - put the images in the order of segments and pages */
 void images_sort(struct images *images);
 

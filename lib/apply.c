@@ -11,6 +11,7 @@
 #include "log.h"
 #include "recover.h"
 #include "segment.h"
+#include "statistics.h"
 
 #define WINDOW_PAGES 64U	/* pages that are written at once */
 #define DENSE 4U		/* a window is read at once if one page in so many is needed */
@@ -200,6 +201,7 @@ static size_t window_size(const struct images *images, size_t first)
 int apply_write(struct apply *a)
 {
 	struct images *images = &a->images;
+	uint64_t start = statistics_clock();
 	struct target *target = NULL;
 	size_t i, n;
 	int err;
@@ -213,17 +215,20 @@ int apply_write(struct apply *a)
 			err = write_window(a, target, &images->image[i], n);
 	}
 	images_clear(images);
+	a->write_ns += statistics_clock() - start;
 	return err;
 }
 
 int apply_sync(struct apply *a)
 {
+	uint64_t start = statistics_clock();
 	size_t i;
 	int err = 0;
 
 	for (i = 0; i < a->target_count && !err; i++)
 		if (a->targets[i].segment)
 			err = segment_sync(a->targets[i].segment);
+	a->write_ns += statistics_clock() - start;
 	return err;
 }
 
@@ -343,6 +348,7 @@ int apply_log(struct apply *a, struct reader *reader, uint64_t from, uint64_t to
 int recover_apply(struct log *log, uint64_t from, uint64_t to, const struct recover_ops *ops,
 		  struct recover_stats *stats)
 {
+	uint64_t start = statistics_clock();
 	struct recover_stats ignored = {};
 	struct format_status status;
 	struct reader reader;
@@ -364,6 +370,7 @@ int recover_apply(struct log *log, uint64_t from, uint64_t to, const struct reco
 		err = apply_sync(&a);
 	if (!err)
 		stats->log_bytes += to - from;
+	statistics_tree(statistics_clock() - start - a.write_ns, a.write_ns);
 	apply_free(&a);
 free_reader:
 	reader_free(&reader);

@@ -51,6 +51,7 @@ struct target {
  * @targets: the segments
  * @target_count: how many
  * @writes: when the memory is full, what was taken is written
+ * @write_ns: the time that writing took so far
  */
 struct apply {
 	struct log *log;
@@ -61,6 +62,7 @@ struct apply {
 	struct target *targets;
 	size_t target_count;
 	bool writes;
+	uint64_t write_ns;
 };
 
 /**

@@ -22,7 +22,7 @@
  *	                 +------------------ log_close() -------------------+
  *
  * @lock protects status, dictionary and their copies on the disk, and is held while those are
- * written; it is taken before the lock of @tail.
+ * written; it is taken before the lock of @tail.  It protects @keep, too, which is called with it.
  */
 struct log {
 	struct logfile file;
@@ -31,6 +31,8 @@ struct log {
 	struct status_copies copies;
 	struct dict dict;
 	bool started;
+	void (*keep)(void *arg, uint64_t lsn);
+	void *keep_arg;
 	struct tail tail;
 };
 
@@ -231,6 +233,8 @@ static int set_head(struct log *log, uint64_t head)
 			       log->file.path, head);
 	if (head == log->status.head)
 		return 0;
+	if (log->keep)
+		log->keep(log->keep_arg, head);
 	log->status.head = head;
 	log->status.tail_hint = durable;
 	err = store_status(log);
@@ -247,6 +251,24 @@ int log_set_head(struct log *log, uint64_t head)
 	err = set_head(log, head);
 	pthread_mutex_unlock(&log->lock);
 	return err;
+}
+
+void log_keep(struct log *log, void (*fn)(void *arg, uint64_t lsn), void *arg)
+{
+	pthread_mutex_lock(&log->lock);
+	log->keep = fn;
+	log->keep_arg = arg;
+	if (fn)
+		fn(arg, log->status.head);
+	pthread_mutex_unlock(&log->lock);
+}
+
+void log_keep_below(struct log *log, uint64_t lsn)
+{
+	pthread_mutex_lock(&log->lock);
+	if (log->keep)
+		log->keep(log->keep_arg, lsn);
+	pthread_mutex_unlock(&log->lock);
 }
 
 static int enter_segment(struct log *log, const char *path, uint64_t length, uint32_t *id)

@@ -176,6 +176,20 @@ uint64_t log_used(struct log *log);
 int log_set_head(struct log *log, uint64_t head);
 
 /**
+ * log_keep() - have a function called before the head moves
+ * @log: the log
+ * @fn: called with the LSN below which records are about to be freed, or are asked for by
+ *	log_keep_below(); at first, at once, with the head as it is; with the log's lock held
+ * @arg: its first argument
+ *
+ * There is one such function at a time; NULL ends it.
+ */
+void log_keep(struct log *log, void (*fn)(void *arg, uint64_t lsn), void *arg);
+
+/** log_keep_below() - have that function called now, so that it need not be when the head moves */
+void log_keep_below(struct log *log, uint64_t lsn);
+
+/**
  * struct log_segment - an entry of the segment dictionary
  * @id: number, from 1
  * @uuid: its identity in this log

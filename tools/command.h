@@ -12,7 +12,7 @@
  * @RESULT_OK: done
  * @RESULT_FAILED: an operation failed: no such file, no permission, I/O, a full disk
  * @RESULT_USAGE: wrong arguments; nothing was done
- * @RESULT_DAMAGED: the log is damaged, or a segment is not the one that the log knows
+ * @RESULT_DAMAGED: the log or the backup is damaged, or a segment is not the one that the log knows
  * @RESULT_BUSY: another process has the log open, or the device is in use
  * @RESULT_FOREIGN: not a log, or one of a version or with features that are unknown
  * @RESULT_EXISTS: something stands there already
@@ -68,5 +68,8 @@ int command_dump(int argc, char **argv);
 int command_recover(int argc, char **argv);
 int command_truncate(int argc, char **argv);
 int command_resize_log(int argc, char **argv);
+int command_backup(int argc, char **argv);
+int command_verify(int argc, char **argv);
+int command_restore(int argc, char **argv);
 
 #endif

@@ -25,6 +25,9 @@ static const struct command {
 	{ "recover", command_recover },
 	{ "truncate", command_truncate },
 	{ "resize-log", command_resize_log },
+	{ "backup", command_backup },
+	{ "verify", command_verify },
+	{ "restore", command_restore },
 	{ NULL, NULL }
 };
 
@@ -39,6 +42,9 @@ static const char doc[] =
 	"  recover LOG                     bring committed changes to the segments\n"
 	"  truncate LOG                    bring them there and empty the log\n"
 	"  resize-log LOG [SIZE]           make a log larger or smaller\n"
+	"  backup LOG DIR                  copy its segments and records\n"
+	"  verify DIR                      check every byte of a backup\n"
+	"  restore DIR                     put a backup where it came from\n"
 	"\n"
 	"`rvm COMMAND --help' tells more about each.\n"
 	"\n"
@@ -46,7 +52,7 @@ static const char doc[] =
 	"  0  done\n"
 	"  1  an operation failed: no such file, no permission, I/O, a full disk\n"
 	"  2  wrong arguments; nothing was done\n"
-	"  3  the log is damaged, or a segment is not the one that it knows\n"
+	"  3  the log or the backup is damaged, or a segment is not the one that the log knows\n"
 	"  4  another process has the log open, or the device is in use\n"
 	"  5  not a log, or one of an unknown version\n"
 	"  6  something stands there already\n";

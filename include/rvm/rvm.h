@@ -344,6 +344,32 @@ rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info);
  */
 rvm_return_t rvm_query_log(rvm_log_info_t *info);
 
+/**
+ * typedef rvm_progress_t - a program's function that is told how far something is
+ * @arg: the program's
+ * @done: bytes done
+ * @total: bytes in all, as far as is known
+ *
+ * It is called by the thread whose call it is about.
+ */
+typedef void (*rvm_progress_t)(void *arg, uint64_t done, uint64_t total);
+
+/**
+ * rvm_backup() - copy all segments and the log while transactions run
+ * @dir: a directory that does not exist; it is made
+ * @progress: called now and then, or NULL
+ * @arg: for @progress
+ *
+ * The copy is the state after some commit, one that no commit made before the
+ * call is missing from.  rvm(1) verifies and restores it.  @progress may use
+ * the library, but neither make a backup nor terminate.
+ *
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_EOPTIONS @dir
+ * is NULL, empty, or exists; RVM_EPERM; RVM_ENO_SPACE; RVM_EIO;
+ * RVM_ENAME_TOO_LONG; RVM_ENO_MEMORY.
+ */
+rvm_return_t rvm_backup(const char *dir, rvm_progress_t progress, void *arg);
+
 /* Offsets. */
 rvm_offset_t rvm_mk_offset(rvm_length_t high, rvm_length_t low);
 rvm_offset_t rvm_add_offsets(rvm_offset_t *x, rvm_offset_t *y);

@@ -36,9 +36,10 @@ static const struct {
 	SYMBOL(rvm_rnd_offset_dn_to_page), SYMBOL(rvm_rnd_offset_up_to_page),
 	SYMBOL(rvm_set_options), SYMBOL(rvm_set_range), SYMBOL(rvm_sub_length_from_offset),
 	SYMBOL(rvm_sub_offsets), SYMBOL(rvm_terminate), SYMBOL(rvm_truncate),
-	SYMBOL(rvm_type), SYMBOL(rvm_unmap), SYMBOL(rvm_malloc_statistics),
-	SYMBOL(rvm_init_statistics), SYMBOL(rvm_copy_statistics), SYMBOL(rvm_free_statistics),
-	SYMBOL(rvm_statistics), SYMBOL(rvm_print_statistics),
+	SYMBOL(rvm_type), SYMBOL(rvm_unmap), SYMBOL(rvm_backup),
+	SYMBOL(rvm_malloc_statistics), SYMBOL(rvm_init_statistics),
+	SYMBOL(rvm_copy_statistics), SYMBOL(rvm_free_statistics), SYMBOL(rvm_statistics),
+	SYMBOL(rvm_print_statistics),
 };
 
 /* librvm.so of the build that this program is of. */

@@ -9,6 +9,8 @@
 #include "recover.h"
 #include "statistics.h"
 
+#define BUFFERS	4	/* of flush_buf_len: some fill while others are written */
+
 const char *rvm_error(void)
 {
 	return err_text();
@@ -24,8 +26,11 @@ static void keep_options(const rvm_options_t *options)
 	rvm.options.log_dev = rvm.log_dev;
 	rvm.options.tid_array = NULL;
 	rvm.options.n_uncommit = 0;
-	if (rvm.log)
-		truncator_set_percent(&rvm.truncator, options->truncate);
+	if (!rvm.log)
+		return;
+	truncator_set_percent(&rvm.truncator, options->truncate);
+	log_set_interval(rvm.log, options->flush_interval);
+	log_set_merge(rvm.log, options->flags & RVM_COALESCE_TRANS);
 }
 
 static int create_if_asked(const rvm_options_t *options)
@@ -48,7 +53,7 @@ static int start_log(struct log *log, const rvm_options_t *options)
 	if (err)
 		return err;
 	log_watch(log, regions_durable, &rvm.regions);
-	return 0;
+	return log_start_flusher(log, options->flush_interval);
 }
 
 static int open_log(const rvm_options_t *options)
@@ -64,7 +69,7 @@ static int open_log(const rvm_options_t *options)
 		return err_set(ENOMEM, "out of memory for the log's path");
 	err = create_if_asked(options);
 	if (!err)
-		err = log_open(rvm.log_dev, buffer, false, &log);
+		err = log_open(rvm.log_dev, BUFFERS * buffer, false, &log);
 	if (err)
 		goto free_path;
 	err = start_log(log, options);

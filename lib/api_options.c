@@ -32,6 +32,9 @@ rvm_return_t check_options(const rvm_options_t *options)
 	if (options->truncate < 0 || options->truncate > 100)
 		return fail(RVM_EOPTIONS, "truncate is %ld, but a percentage is 0 to 100",
 			    options->truncate);
+	if (options->flush_interval < 0 || options->flush_interval > INT_MAX)
+		return fail(RVM_EOPTIONS, "flush_interval is %ld, but milliseconds are 0 to %d",
+			    options->flush_interval, INT_MAX);
 	if (options->flags & ~OPTION_FLAGS)
 		return fail(RVM_EOPTIONS, "the options' flags 0x%lx are unknown to this library",
 			    options->flags & ~OPTION_FLAGS);

@@ -140,7 +140,7 @@ static void clear_tid(rvm_tid_t *tid)
 	tid->reserved = 0;
 }
 
-rvm_return_t rvm_end_transaction(rvm_tid_t *tid, rvm_mode_t mode)
+rvm_return_t rvm_end_transaction_lsn(rvm_tid_t *tid, rvm_mode_t mode, rvm_lsn_t *lsn)
 {
 	rvm_return_t code = enter_log();
 	struct tx *tx;
@@ -151,9 +151,18 @@ rvm_return_t rvm_end_transaction(rvm_tid_t *tid, rvm_mode_t mode)
 		return code;
 	if (mode != flush && mode != no_flush)
 		return fail(RVM_EMODE, "end with flush or no_flush");
-	code = code_of(commit(&rvm.txs, &rvm.truncator, tx, mode == flush), NULL);
+	if (!lsn)
+		return fail(RVM_ELSN, "no room for the ticket: lsn is NULL");
+	code = code_of(commit(&rvm.txs, &rvm.truncator, tx, mode == flush, lsn), NULL);
 	clear_tid(tid);
 	return code;
+}
+
+rvm_return_t rvm_end_transaction(rvm_tid_t *tid, rvm_mode_t mode)
+{
+	rvm_lsn_t ignored;
+
+	return rvm_end_transaction_lsn(tid, mode, &ignored);
 }
 
 rvm_return_t rvm_abort_transaction(rvm_tid_t *tid)

@@ -170,13 +170,15 @@ static int gather_changed(struct tx *tx)
 	return err;
 }
 
-static int append(struct truncator *tr, struct tx *tx, uint64_t *lsn)
+static int append(struct truncator *tr, struct tx *tx, bool durable, uint64_t *lsn)
 {
+	int (*put)(struct log *log, uint64_t tid, const struct log_range *ranges,
+		   unsigned int count, uint64_t *lsn) = durable ? log_append : log_spool;
 	bool waited = false;
 	int err;
 
 	for (;;) {
-		err = log_append(tr->log, tx->id, tx->ranges, tx->n_ranges, lsn);
+		err = put(tr->log, tx->id, tx->ranges, tx->n_ranges, lsn);
 		if (err != -ENOSPC)
 			return err;
 		if (!waited)
@@ -239,7 +241,7 @@ static int end_tracked(struct tx *tx, uint64_t lsn)
 	return err;
 }
 
-static int put_in_log(struct truncator *tr, struct tx *tx, uint64_t *lsn)
+static int put_in_log(struct truncator *tr, struct tx *tx, bool durable, uint64_t *lsn)
 {
 	int err;
 
@@ -247,7 +249,7 @@ static int put_in_log(struct truncator *tr, struct tx *tx, uint64_t *lsn)
 	if (tx->n_tracked)
 		tx->n_bytes = 0;
 	err = tx->n_tracked ? gather_changed(tx) : gather_declared(tx);
-	return err ? err : append(tr, tx, lsn);
+	return err ? err : append(tr, tx, durable, lsn);
 }
 
 /* After these errors the transaction is as it was before the call. */
@@ -256,13 +258,13 @@ static bool still_open(struct truncator *tr, int err)
 	return err && !log_error(tr->log);
 }
 
-int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable)
+int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, uint64_t *ticket)
 {
 	uint64_t lsn = 0;
 	int err, end_err = 0;
 
 	lock_regions(tx);
-	err = put_in_log(tr, tx, &lsn);
+	err = put_in_log(tr, tx, durable, &lsn);
 	if (!still_open(tr, err))
 		end_err = end_tracked(tx, lsn);
 	unlock_regions(tx);
@@ -272,6 +274,7 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable)
 		statistics_commit(durable, tx->n_declared, tx->declared_bytes, tx->ranges,
 				  tx->n_ranges);
 	tx_finish(txs, tx, lsn);
+	*ticket = lsn;
 	if (!err)
 		err = end_err;
 	if (!err && durable)

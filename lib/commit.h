@@ -11,6 +11,7 @@
 #define RVM_LIB_COMMIT_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct truncator;
 struct tx;
@@ -22,12 +23,13 @@ struct txs;
  * @tr: the log, and who makes room in it
  * @tx: an open transaction
  * @durable: wait until the record, and all before it, is durable
+ * @ticket: set to the LSN that is durable when and only when the transaction is
  *
  * Return: 0; -EFBIG, -ENOMEM, or an error of truncation: the transaction is still open
  * and nothing has changed; -EIO the log or the tracker failed: the transaction
  * has ended, and whether it is durable is known after recovery.
  */
-int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable);
+int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, uint64_t *ticket);
 
 /**
  * abort_tx() - end a transaction and undo its changes

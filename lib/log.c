@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "flusher.h"
 #include "format.h"
 #include "log.h"
 #include "logfile.h"
@@ -34,6 +35,7 @@ struct log {
 	void (*keep)(void *arg, uint64_t lsn);
 	void *keep_arg;
 	struct tail tail;
+	struct flusher flusher;
 };
 
 static int load(struct log *log, uint64_t buffer)
@@ -150,6 +152,7 @@ int log_close(struct log *log)
 {
 	int err;
 
+	flusher_stop(&log->flusher);
 	pthread_mutex_lock(&log->lock);
 	err = tail_error(&log->tail);
 	if (!err && log->started) {
@@ -172,9 +175,40 @@ int log_append(struct log *log, uint64_t tid, const struct log_range *ranges,
 	return tail_append(&log->tail, tid, ranges, count, lsn);
 }
 
+int log_spool(struct log *log, uint64_t tid, const struct log_range *ranges,
+	      unsigned int count, uint64_t *lsn)
+{
+	return tail_spool(&log->tail, tid, ranges, count, lsn);
+}
+
 int log_flush(struct log *log, uint64_t lsn)
 {
 	return tail_flush(&log->tail, lsn);
+}
+
+int log_wait(struct log *log, uint64_t lsn, const struct timespec *deadline)
+{
+	return tail_wait(&log->tail, lsn, deadline);
+}
+
+int log_start_flusher(struct log *log, long interval)
+{
+	return flusher_start(&log->flusher, &log->tail, interval);
+}
+
+void log_set_interval(struct log *log, long interval)
+{
+	flusher_set_interval(&log->flusher, interval);
+}
+
+void log_set_merge(struct log *log, bool merge)
+{
+	tail_set_merge(&log->tail, merge);
+}
+
+int log_event_fd(struct log *log, int *fd)
+{
+	return tail_event_fd(&log->tail, fd);
 }
 
 uint64_t log_durable(struct log *log)
@@ -195,6 +229,7 @@ void log_state(struct log *log, struct log_state *state)
 	state->size = log->file.area_size;
 	if (!log->started) {
 		state->head = log->status.head;
+		state->next = log->status.tail_hint;
 		state->tail = log->status.tail_hint;
 		state->durable = log->status.tail_hint;
 	}
@@ -213,10 +248,9 @@ int log_error(struct log *log)
 
 uint64_t log_used(struct log *log)
 {
-	struct log_state state;
-
-	log_state(log, &state);
-	return state.tail - state.head;
+	if (!log->started)
+		return log->status.tail_hint - log->status.head;
+	return atomic_load_explicit(&log->tail.used, memory_order_relaxed);
 }
 
 /* Called with the lock. */

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 struct format_status;
 struct log;
@@ -36,7 +37,8 @@ struct log_range {
  * @generation: raised by each recovery
  * @size: bytes of the record area
  * @head: LSN of the oldest record
- * @tail: LSN that the next record gets
+ * @next: LSN of the next record; it and all after it start there or above
+ * @tail: LSN that log_flush() takes to make all durable that is committed now
  * @durable: all records that end at or below it are durable
  * @error: 0, or the negative errno that poisoned the log
  * @bytes_written: bytes that were written to the log since it was opened
@@ -47,6 +49,7 @@ struct log_state {
 	uint32_t generation;
 	uint64_t size;
 	uint64_t head;
+	uint64_t next;
 	uint64_t tail;
 	uint64_t durable;
 	int error;
@@ -122,15 +125,70 @@ int log_append(struct log *log, uint64_t tid, const struct log_range *ranges,
 	       unsigned int count, uint64_t *lsn);
 
 /**
+ * log_spool() - log_append() for a transaction that nobody waits for
+ * @log: a started log
+ * @tid: number of the transaction
+ * @ranges: new values; copied before the call returns
+ * @count: how many; 0 makes no record
+ * @lsn: an LSN that is durable when and only when the transaction is
+ *
+ * Transactions that come one after the other this way are merged into one record: of the bytes
+ * that several changed only the newest values get into the log.
+ *
+ * Return: as log_append().
+ */
+int log_spool(struct log *log, uint64_t tid, const struct log_range *ranges,
+	      unsigned int count, uint64_t *lsn);
+
+/**
  * log_flush() - wait until everything below @lsn is durable
  * @log: a started log
  * @lsn: what log_append() returned
  *
- * Group commit: whoever finds no write under way leads, the others wait.
+ * Group commit: whoever finds its record in no group that is being written writes all that is
+ * there as a group of its own, beside some others; when too many are on their way it waits.
  *
  * Return: 0, or the poison (-EIO) with a text.
  */
 int log_flush(struct log *log, uint64_t lsn);
+
+/**
+ * log_wait() - wait until the flusher has made @lsn durable
+ * @log: a log with a flusher
+ * @lsn: what log_append() or log_spool() returned
+ * @deadline: by CLOCK_MONOTONIC
+ *
+ * The flusher is told to hurry.
+ *
+ * Return: 0, -ETIMEDOUT, -EINVAL (no such LSN yet), or the poison.
+ */
+int log_wait(struct log *log, uint64_t lsn, const struct timespec *deadline);
+
+/**
+ * log_start_flusher() - have a thread flush what log_spool() left in memory
+ * @log: a started log
+ * @interval: at the latest after so many milliseconds; 0: only what is too much for the memory
+ *
+ * It ends with log_close().
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int log_start_flusher(struct log *log, long interval);
+
+/** log_set_interval() - change the flusher's interval */
+void log_set_interval(struct log *log, long interval);
+
+/** log_set_merge() - may log_spool() merge transactions? */
+void log_set_merge(struct log *log, bool merge);
+
+/**
+ * log_event_fd() - an eventfd that becomes readable when more is durable, or the log has failed
+ * @log: the log
+ * @fd: set; it belongs to the log
+ *
+ * Return: 0, -EMFILE, -ENFILE or -ENOMEM.
+ */
+int log_event_fd(struct log *log, int *fd);
 
 /** log_durable() - the durable LSN; lock-free */
 uint64_t log_durable(struct log *log);
@@ -157,7 +215,7 @@ const char *log_path(struct log *log);
 int log_error(struct log *log);
 
 /**
- * log_used() - how full the record area is
+ * log_used() - how full the record area is; lock-free
  * @log: the log
  *
  * Return: bytes between head and tail; log_state() tells the size.

@@ -71,6 +71,7 @@ void rvm_init_options(rvm_options_t *options)
 	options->max_read_len = MAX_READ_LEN;
 	options->flags = RVM_ALL_OPTIMIZATIONS;
 	options->create_log_mode = 0600;
+	options->flush_interval = FLUSH_INTERVAL;
 }
 
 rvm_options_t *rvm_malloc_options(void)

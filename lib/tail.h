@@ -5,12 +5,13 @@
  * The memory is one ring that mirrors the record area: the byte of LSN l waits at l %
  * ring_size.  The LSNs order everything:
  *
- *	head <= durable <= written <= tail <= filled <= head + area_size
- *	                                      filled <= written + ring_size
+ *	head <= durable <= written <= closed <= filled <= head + area_size
+ *	                              tail   <= filled <= written + ring_size
  *
  *	head	 oldest record, moved by truncation
  *	durable	 end of the last record or padding that is durable as a whole
  *	written	 all bytes below are durable; a multiple of the sector
+ *	closed	 end of the last group whose writing has begun; a multiple of the sector
  *	tail	 LSN of the next record; where the record starts that is being streamed
  *	filled	 end of the bytes in the ring; == tail unless a record is being streamed
  *
@@ -21,10 +22,17 @@
  *	   |      reserve(): longer than the ring             copied
  *	   +-------------------> streaming (lock dropped) -------> idle
  *
- * and, independently, writing: one thread, the leader, writes [written, end) without the lock.
- * A flush that is not inside a streamed record ends with a padding record that fills up to the
- * next sector, so that no sector is written twice and each flush holds a record that was made
- * when it began: it tells recovery how much was durable by then.
+ * Groups: whoever wants something written takes all that is in the ring, [closed, end), as a
+ * group and writes it without the lock, while others before and after it are being written.
+ * They may be done in any order; durable and written move over them in theirs.  A group that is
+ * not inside a streamed record ends with a padding record that fills up to the next sector, so
+ * that no sector is written twice and each group holds a record that was made when it began: it
+ * tells recovery how much was durable by then.
+ *
+ * Transactions that nobody waits for gather in the spool, which becomes one record at the tail
+ * before anything else gets there.  Until then that record has no length, but it is known where
+ * it will start and that it is at least FORMAT_RECORD_MIN long: tail + FORMAT_RECORD_MIN is
+ * durable when and only when the spool's record is.
  */
 #ifndef RVM_LIB_TAIL_H
 #define RVM_LIB_TAIL_H
@@ -34,33 +42,61 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "format.h"
 #include "log.h"
 #include "logfile.h"
+#include "spool.h"
 
-#define TAIL_RING_MIN 16384
+#define TAIL_RING_MIN	16384
+#define SPOOL_MAX	65536	/* bytes of transactions that are merged */
+
+/* Groups that are written at once: more gain nothing, and make the groups smaller. */
+#define TAIL_GROUPS	3
+
+/**
+ * struct tail_group - records that are written together
+ * @end: LSN after their last byte
+ * @durable: the durable LSN once this and all groups before are written
+ * @done: it is written
+ */
+struct tail_group {
+	uint64_t end;
+	uint64_t durable;
+	bool done;
+};
 
 /**
  * struct tail - the tail of an open log
- * @file: where it goes; only the leader writes the record area
+ * @file: where it goes; only groups write the record area
  * @seed: of the generation
  * @lock: protects all that follows; it is a leaf
  * @changed: an LSN, a state or the error has changed
+ * @work: there is something for the flusher
  * @ring: memory, aligned for direct I/O
  * @ring_size: its bytes, a multiple of LOGFILE_ALIGN
- * @sector: flushes start and end at multiples of it
+ * @sector: groups start and end at multiples of it
  * @head: see above
  * @tail: see above
  * @filled: see above
+ * @closed: see above
  * @written: see above
  * @durable: see above; also read without the lock
+ * @used: bytes between head and tail, with the spool; also read without the lock
+ * @hurry: somebody waits for the flusher, up to this LSN
+ * @event_fd: an eventfd that counts the rises of @durable, or -1
+ * @spool: committed transactions that have no record yet
+ * @groups: those that are being written, a queue in the order of LSNs
+ * @first_group: the oldest
+ * @n_groups: how many
+ * @publishing: somebody tells @watch of a new @durable
+ * @merge: transactions that nobody waits for gather in the spool
  * @started: records may be appended
- * @writing: there is a leader
  * @streaming: a record longer than the ring is being appended; all others wait
  * @error: 0, or what poisoned the log; also read without the lock
  * @text: why
- * @watch: called by the leader with each new @durable before it is published
+ * @watch: called with each new @durable before it is published
  * @watch_arg: for it
  * @bytes_written: since the log was opened
  * @flushes: since the log was opened
@@ -70,16 +106,26 @@ struct tail {
 	struct format_seed seed;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	pthread_cond_t work;
 	char *ring;
 	size_t ring_size;
 	uint32_t sector;
 	uint64_t head;
 	uint64_t tail;
 	uint64_t filled;
+	uint64_t closed;
 	uint64_t written;
 	atomic_uint_fast64_t durable;
+	atomic_uint_fast64_t used;
+	uint64_t hurry;
+	int event_fd;
+	struct spool spool;
+	struct tail_group groups[TAIL_GROUPS];
+	unsigned int first_group;
+	unsigned int n_groups;
+	bool publishing;
+	bool merge;
 	bool started;
-	bool writing;
 	bool streaming;
 	atomic_int error;
 	char text[512];
@@ -110,8 +156,21 @@ void tail_start(struct tail *tail, const struct format_seed *seed, uint64_t lsn)
 int tail_append(struct tail *tail, uint64_t tid, const struct log_range *ranges,
 		unsigned int count, uint64_t *lsn);
 
+/** tail_spool() - see log_spool() */
+int tail_spool(struct tail *tail, uint64_t tid, const struct log_range *ranges,
+	       unsigned int count, uint64_t *lsn);
+
 /** tail_flush() - see log_flush() */
 int tail_flush(struct tail *tail, uint64_t lsn);
+
+/** tail_wait() - see log_wait() */
+int tail_wait(struct tail *tail, uint64_t lsn, const struct timespec *deadline);
+
+/** tail_event_fd() - see log_event_fd() */
+int tail_event_fd(struct tail *tail, int *fd);
+
+/** tail_set_merge() - see log_set_merge() */
+void tail_set_merge(struct tail *tail, bool merge);
 
 /** tail_watch() - see log_watch() */
 void tail_watch(struct tail *tail, void (*fn)(void *arg, uint64_t durable), void *arg);
@@ -135,5 +194,73 @@ int tail_poison(struct tail *tail, int err);
 
 /** tail_error() - 0, or -EIO with the text of the poison */
 int tail_error(struct tail *tail);
+
+/*
+ * What follows is between the parts of the tail, and called with the lock.
+ */
+
+/** tail_check() - assert what the head comment promises */
+void tail_check(const struct tail *tail);
+
+/** tail_poisoned() - 0, or -EIO with the text of the poison */
+int tail_poisoned(const struct tail *tail);
+
+/** tail_fail() - note the error @err, whose text err_text() tells; the first one counts */
+void tail_fail(struct tail *tail, int err);
+
+/** tail_room() - free bytes of the ring */
+static inline size_t tail_room(const struct tail *tail)
+{
+	return tail->ring_size - (tail->filled - tail->written);
+}
+
+/** tail_last() - the LSN of tail_flush() that makes all durable that is committed now */
+static inline uint64_t tail_last(const struct tail *tail)
+{
+	return tail->tail + (spool_empty(&tail->spool) ? 0 : FORMAT_RECORD_MIN);
+}
+
+/** tail_is_idle() - is all that is committed in a group, or durable? */
+static inline bool tail_is_idle(const struct tail *tail)
+{
+	return spool_empty(&tail->spool) && tail->closed == tail->filled;
+}
+
+/** tail_is_urgent() - does so much wait that it should be written now? */
+static inline bool tail_is_urgent(const struct tail *tail)
+{
+	return tail->filled - tail->closed >= tail->ring_size / 4;
+}
+
+/**
+ * tail_iov() - bytes of the ring as buffers
+ * @tail: the tail
+ * @lsn: of the first byte
+ * @end: LSN after the last byte
+ * @iov: filled in
+ *
+ * Return: how many buffers, 1 or 2.
+ */
+int tail_iov(const struct tail *tail, uint64_t lsn, uint64_t end, struct iovec iov[2]);
+
+/** tail_note_used() - bring @used up to date after a change of head, tail or spool */
+void tail_note_used(struct tail *tail);
+
+/** tail_put_pad() - fill up to the next sector; there is room, and the spool is empty */
+void tail_put_pad(struct tail *tail);
+
+/** tail_put_spool() - the spool becomes a record; Return: false if the ring has no room yet */
+bool tail_put_spool(struct tail *tail);
+
+/**
+ * tail_drain() - make or wait for some progress of the writing; drops the lock meanwhile
+ * @tail: the tail
+ *
+ * Return: 0 or the poison.
+ */
+int tail_drain(struct tail *tail);
+
+/** tail_tell() - let whoever waits for the event know of a change of @durable or @error */
+void tail_tell(struct tail *tail);
 
 #endif

@@ -95,6 +95,8 @@ typedef struct {
 #define RVM_EPERM		231	/* no permission for the file or device */
 #define RVM_ENO_SPACE		232	/* the disk is full */
 #define RVM_ECONFLICT		233	/* this thread tracks that region already */
+#define RVM_ETIMEOUT		234	/* not durable yet, at the end of the time given */
+#define RVM_ELSN		235	/* no transaction was committed that has this LSN */
 
 /* Modes of begin_transaction (restore, no_restore) and end_transaction. */
 typedef enum {
@@ -139,7 +141,8 @@ typedef struct {
  * @log_dev: path of the log, a file or a block device
  * @truncate: truncate by itself when the log is so full, in percent; 0: never
  * @recovery_buf_len: bytes of memory for recovery and truncation
- * @flush_buf_len: bytes of memory for records that are not yet in the log
+ * @flush_buf_len: bytes of records that may wait in memory before they are written; four
+ *	times as much is allocated, and is the most that a crash can take
  * @max_read_len: the longest single read
  * @log_empty: rvm_query: no record is in the log
  * @pager: must be NULL
@@ -149,6 +152,8 @@ typedef struct {
  * @create_log_file: rvm_initialize creates the log if there is none
  * @create_log_size: the log's record space in bytes, for that
  * @create_log_mode: the log file's permissions, for that
+ * @flush_interval: extension: a no_flush transaction is made durable at the latest after so
+ *	many milliseconds; 0: only when flush_buf_len bytes wait
  */
 typedef struct {
 	rvm_struct_id_t struct_id;
@@ -166,6 +171,7 @@ typedef struct {
 	rvm_bool_t create_log_file;
 	rvm_offset_t create_log_size;
 	long create_log_mode;
+	long flush_interval;
 } rvm_options_t;
 
 /**
@@ -197,6 +203,7 @@ typedef struct {
 #define FLUSH_BUF_LEN		(256 * 1024)
 #define MIN_FLUSH_BUF_LEN	(64 * 1024)
 #define MAX_READ_LEN		(512 * 1024)
+#define FLUSH_INTERVAL		1000	/* extension */
 
 /* Flags of rvm_options_t. */
 #define RVM_COALESCE_RANGES	1UL	/* join ranges within a transaction */
@@ -264,6 +271,15 @@ rvm_return_t rvm_truncate(void);
 
 /* Extensions. */
 
+/*
+ * A durable ticket.
+ *
+ * The place of a committed transaction in the log.  Tickets grow in the order of commits.  A
+ * ticket is good until rvm_terminate(), in the process that got it.  Transactions that were
+ * merged into one record share a ticket.
+ */
+typedef uint64_t rvm_lsn_t;
+
 /**
  * struct rvm_region_info_t - what rvm_query_region() tells
  * @tracker: RVM_TRACK_KMOD, RVM_TRACK_UFFD, RVM_TRACK_SIGSEGV or RVM_TRACK_NONE
@@ -290,7 +306,7 @@ typedef struct {
  * @generation: raised by each recovery
  * @size: record space in bytes
  * @head: LSN of the oldest record
- * @tail: LSN that the next record gets
+ * @tail: the ticket of what was committed last
  * @durable: all records below this LSN are durable
  * @error: 0, or the errno of the write or sync that poisoned the log
  */
@@ -343,6 +359,51 @@ rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info);
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open.
  */
 rvm_return_t rvm_query_log(rvm_log_info_t *info);
+
+/**
+ * rvm_end_transaction_lsn() - rvm_end_transaction() that tells the transaction's ticket
+ * @tid: the transaction
+ * @mode: flush or no_flush
+ * @lsn: set to the ticket if the transaction is committed
+ *
+ * Return: as rvm_end_transaction(); RVM_ELSN if @lsn is NULL, the transaction is open then.
+ */
+rvm_return_t rvm_end_transaction_lsn(rvm_tid_t *tid, rvm_mode_t mode, rvm_lsn_t *lsn);
+
+/**
+ * rvm_durable() - would this transaction survive a crash now?
+ * @lsn: its ticket
+ *
+ * Thread-safe, never blocks.
+ *
+ * Return: rvm_true; rvm_false not yet, or no log is open.
+ */
+rvm_bool_t rvm_durable(rvm_lsn_t lsn);
+
+/**
+ * rvm_wait_durable() - wait until a transaction is durable
+ * @lsn: its ticket
+ * @timeout: milliseconds; 0: do not wait, but have it written; negative: as long as it takes
+ *
+ * All that was committed before is durable then, too.  Thread-safe.
+ *
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_ETIMEOUT; RVM_ELSN nothing that
+ * was committed has this ticket; RVM_EIO the log failed.
+ */
+rvm_return_t rvm_wait_durable(rvm_lsn_t lsn, long timeout);
+
+/**
+ * rvm_durable_fd() - a file descriptor that tells an event loop
+ * @fd: set to an eventfd (see eventfd(2)), the same one at each call
+ *
+ * It becomes readable when more transactions have become durable, or when the log has failed:
+ * read its eight bytes, then ask rvm_durable() of each ticket.  It belongs to the library and
+ * is closed by rvm_terminate().
+ *
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_ENO_MEMORY no descriptor is to
+ * be had; RVM_EOPTIONS @fd is NULL.
+ */
+rvm_return_t rvm_durable_fd(int *fd);
 
 /**
  * typedef rvm_progress_t - a program's function that is told how far something is

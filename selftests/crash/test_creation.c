@@ -36,7 +36,7 @@ static void start_over(struct place *place)
 	unlink(place->segment);
 }
 
-/* How long a worker lives that is not killed: the shortest of a few, the first finds nothing cached. */
+/* How long a worker lives that is not killed: the shortest of a few; the first finds no cache. */
 static unsigned long measure_us(struct place *place)
 {
 	unsigned long us, shortest = ULONG_MAX;

@@ -234,6 +234,18 @@ static inline rvm_return_t place_open(struct place *place)
 	return RVM_INIT(&options);
 }
 
+/* From now on each transaction has a record of its own. */
+static inline rvm_return_t merge_nothing(void)
+{
+	rvm_options_t options;
+	rvm_return_t code;
+
+	rvm_init_options(&options);
+	code = rvm_query(&options, NULL);
+	options.flags &= ~RVM_COALESCE_TRANS;
+	return code ? code : rvm_set_options(&options);
+}
+
 /* Map @length bytes of a segment from @offset on, with flags. */
 static inline rvm_return_t map_part(rvm_region_t *region, char *path, size_t offset,
 				    size_t length, unsigned long flags)

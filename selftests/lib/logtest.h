@@ -115,12 +115,16 @@ static inline int open_log(uint64_t buffer, struct log **log)
 	return err;
 }
 
+/* How append_tx() appends: log_append() or log_spool(). */
+static int (*append_by)(struct log *log, uint64_t tid, const struct log_range *ranges,
+			unsigned int count, uint64_t *lsn) = log_append;
+
 static inline int append_tx(struct log *log, uint64_t number, unsigned int most, uint64_t *lsn)
 {
 	struct tx tx;
 
 	make_tx(&tx, number, most);
-	return log_append(log, number, tx.ranges, tx.count, lsn);
+	return append_by(log, number, tx.ranges, tx.count, lsn);
 }
 
 static inline int commit_tx(struct log *log, uint64_t number, unsigned int most)

@@ -276,6 +276,7 @@ TEST_F(explicit, overlapping_duplicate_and_adjacent_ranges_are_logged_once)
 	unsigned long was, once;
 	int i;
 
+	ASSERT_RVM(RVM_SUCCESS, merge_nothing());
 	BEGIN(&self->tid, restore);
 	RANGE(&self->tid, self->at, 1000);
 	memset(self->at, 'a', 1000);
@@ -303,6 +304,7 @@ TEST_F(explicit, a_record_costs_at_most_64_bytes_and_16_a_range)
 	unsigned long was;
 	int i;
 
+	ASSERT_RVM(RVM_SUCCESS, merge_nothing());
 	BEGIN(&self->tid, no_restore);
 	for (i = 0; i < 10; i++) {
 		RANGE(&self->tid, self->at + i * 500, 40);

@@ -141,6 +141,7 @@ TEST_F(tracked, a_page_written_in_each_of_100_transactions_is_seen_each_time)
 {
 	int i;
 
+	ASSERT_RVM(RVM_SUCCESS, merge_nothing());
 	for (i = 1; i <= 100; i++) {
 		unsigned long was = tail();
 

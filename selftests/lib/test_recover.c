@@ -367,6 +367,7 @@ FIXTURE_VARIANT(crash)
 	bool separate_syncs;
 	bool reopen;
 	bool meanwhile;
+	bool spool;
 };
 
 FIXTURE_VARIANT_ADD(crash, a_tiny_log)
@@ -409,6 +410,20 @@ FIXTURE_VARIANT_ADD(crash, others_append_while_one_flushes_and_syncs)
 	.meanwhile = true,
 };
 
+FIXTURE_VARIANT_ADD(crash, merged_while_nobody_waits)
+{
+	.area = 16384,
+	.spool = true,
+};
+
+FIXTURE_VARIANT_ADD(crash, merged_while_one_flushes_and_syncs)
+{
+	.area = 16384,
+	.separate_syncs = true,
+	.meanwhile = true,
+	.spool = true,
+};
+
 /* The next transaction's number, and the log that gets one more at each write, or NULL. */
 static uint64_t next_number;
 static struct log *meanwhile;
@@ -431,10 +446,12 @@ static ssize_t append_and_write(int fd, const struct iovec *iov, int count, uint
 
 FIXTURE_SETUP(crash)
 {
+	append_by = variant->spool ? log_spool : log_append;
 }
 
 FIXTURE_TEARDOWN(crash)
 {
+	append_by = log_append;
 }
 
 /* Closing flushes nothing, so what must be there after it is flushed before. */
@@ -450,7 +467,13 @@ static int close_and_open(struct log **log, uint64_t lsn, uint64_t number, uint6
 	return err ? err : open_log(0, log);
 }
 
-/* Two of three transactions are flushed; stops at the first error. */
+/* Is a transaction to be flushed: two of three, or so few that there are some to be merged? */
+static bool flushed(uint64_t number)
+{
+	return append_by == log_spool ? number % 5 == 0 : number % 3;
+}
+
+/* Stops at the first error. */
 static int work(struct log **log, uint64_t *acked, bool reopen)
 {
 	uint64_t n, lsn;
@@ -461,7 +484,7 @@ static int work(struct log **log, uint64_t *acked, bool reopen)
 		if (err)
 			return err;
 		n = next_number++;
-		if (n % 3) {
+		if (flushed(n)) {
 			err = log_flush(*log, lsn);
 			if (err)
 				return err;

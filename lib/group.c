@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* Groups of records of the log's tail: writing them, several at once, and waiting for them. */
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+
+#include "err.h"
+#include "statistics.h"
+#include "tail.h"
+
+static struct tail_group *group_at(struct tail *t, unsigned int i)
+{
+	return &t->groups[(t->first_group + i) % TAIL_GROUPS];
+}
+
+/* What will be durable when all groups are written that are on their way. */
+static uint64_t promised(struct tail *t)
+{
+	return t->n_groups ? group_at(t, t->n_groups - 1)->durable : t->durable;
+}
+
+/*
+ * Ends a group: returns the LSN up to which it is written, and in *@durable the end of the last
+ * whole record below.  Inside a streamed record there is no place for padding; then, and if the
+ * ring is too full for it, whole sectors are written and the rest waits for the next group.
+ */
+static uint64_t close_group(struct tail *t, uint64_t *durable)
+{
+	uint64_t end;
+
+	if (!t->streaming && tail_put_spool(t) &&
+	    tail_room(t) >= format_pad_length(t->tail, t->sector)) {
+		tail_put_pad(t);
+		*durable = t->filled;
+		return t->filled;
+	}
+	end = t->filled - t->filled % t->sector;
+	*durable = t->streaming && end >= t->tail ? t->tail : promised(t);
+	return end;
+}
+
+/*
+ * Moves written and durable over the groups that are done.  One thread at a time, so that the
+ * watch is called in order; it also does what others finish meanwhile.
+ */
+static void publish(struct tail *t)
+{
+	if (t->publishing)
+		return;
+	t->publishing = true;
+	while (t->n_groups && group_at(t, 0)->done && !t->error) {
+		const struct tail_group group = *group_at(t, 0);
+
+		if (t->watch && group.durable > t->durable) {
+			pthread_mutex_unlock(&t->lock);
+			t->watch(t->watch_arg, group.durable);
+			pthread_mutex_lock(&t->lock);
+		}
+		t->first_group++;
+		t->n_groups--;
+		t->written = group.end;
+		t->durable = group.durable;
+		tail_tell(t);
+	}
+	t->publishing = false;
+	if (t->error)
+		pthread_cond_broadcast(&t->changed);
+}
+
+/* Nothing changes any more after an error, so nothing is waited for. */
+static int wait(struct tail *t)
+{
+	if (!t->error)
+		pthread_cond_wait(&t->changed, &t->lock);
+	return tail_poisoned(t);
+}
+
+static void count_group(const struct tail *t, uint64_t start, uint64_t end, uint64_t ns)
+{
+	uint64_t size = t->file->area_size;
+
+	statistics_flush(ns, end - start);
+	if (start / size != end / size)
+		statistics_wrap();
+}
+
+/*
+ * Writes one group, without the lock.  There is a place for it.  If the ring is so full that there
+ * is nothing to write, the groups that fill it are on their way.
+ */
+static int lead(struct tail *t)
+{
+	uint64_t start = t->closed;
+	struct tail_group *group;
+	uint64_t durable, end;
+	struct iovec iov[2];
+	uint64_t began;
+	int err, count;
+
+	end = close_group(t, &durable);
+	tail_note_used(t);
+	if (end == start)
+		return wait(t);
+	group = group_at(t, t->n_groups++);
+	*group = (struct tail_group) { .end = end, .durable = durable };
+	t->closed = end;
+	count = tail_iov(t, start, end, iov);
+	pthread_mutex_unlock(&t->lock);
+	began = statistics_clock();
+	err = logfile_write_lsn(t->file, start, iov, count);
+	if (!err)
+		count_group(t, start, end, statistics_clock() - began);
+	pthread_mutex_lock(&t->lock);
+	if (err) {
+		tail_fail(t, err);
+	} else {
+		group->done = true;
+		t->bytes_written += end - start;
+		t->flushes++;
+		publish(t);
+	}
+	tail_check(t);
+	return tail_poisoned(t);
+}
+
+/* Whole sectors are written at any time, what remains needs padding. */
+static bool has_work(struct tail *t)
+{
+	if (t->n_groups == TAIL_GROUPS)
+		return false;
+	if (t->closed < t->filled - t->filled % t->sector)
+		return true;
+	return !t->streaming && promised(t) < tail_last(t);
+}
+
+int tail_drain(struct tail *t)
+{
+	return !t->error && has_work(t) ? lead(t) : wait(t);
+}
+
+static int check_lsn(const struct tail *t, uint64_t lsn)
+{
+	if (t->started && lsn <= tail_last(t))
+		return 0;
+	return err_set(EINVAL, "log %s: nothing was appended up to LSN %" PRIu64, t->file->path,
+		       lsn);
+}
+
+int tail_flush(struct tail *t, uint64_t lsn)
+{
+	int err;
+
+	if (t->durable >= lsn && !t->error && t->started)
+		return 0;
+	pthread_mutex_lock(&t->lock);
+	err = check_lsn(t, lsn);
+	while (!err && t->durable < lsn)
+		err = promised(t) < lsn ? tail_drain(t) : wait(t);
+	if (!err)
+		err = tail_poisoned(t);
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}
+
+/* The flusher writes: a write of one's own could last beyond the deadline. */
+int tail_wait(struct tail *t, uint64_t lsn, const struct timespec *deadline)
+{
+	int err, late = 0;
+
+	pthread_mutex_lock(&t->lock);
+	err = check_lsn(t, lsn);
+	if (!err && t->hurry < lsn) {
+		t->hurry = lsn;
+		pthread_cond_signal(&t->work);
+	}
+	while (!err && !late && t->durable < lsn && !t->error)
+		late = pthread_cond_timedwait(&t->changed, &t->lock, deadline);
+	if (!err)
+		err = tail_poisoned(t);
+	if (!err && t->durable < lsn)
+		err = err_set(ETIMEDOUT, "log %s: LSN %" PRIu64 " is not durable yet",
+			      t->file->path, lsn);
+	pthread_mutex_unlock(&t->lock);
+	return err;
+}

@@ -107,6 +107,7 @@ static rvm_return_t start(rvm_options_t *options)
 		return code_of(err, NULL);
 	}
 	keep_options(options);
+	txs_start(&rvm.txs);
 	rvm.up = true;
 	return RVM_SUCCESS;
 }
@@ -151,11 +152,12 @@ static rvm_return_t stop_log(void)
 
 static rvm_return_t stop(void)
 {
+	size_t open = txs_open(&rvm.txs, NULL, NULL);
 	rvm_return_t code = RVM_SUCCESS;
 
-	if (rvm.txs.count && !log_error(rvm.log))
+	if (open && !log_error(rvm.log))
 		return fail(RVM_EUNCOMMIT, "%zu transactions have not ended: end or abort them",
-			    rvm.txs.count);
+			    open);
 	if (rvm.log)
 		code = stop_log();
 	txs_end(&rvm.txs);

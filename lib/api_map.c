@@ -101,6 +101,15 @@ rvm_return_t find_region(const rvm_region_t *record, struct region **out)
 	return RVM_SUCCESS;
 }
 
+static rvm_return_t unmap_region(struct region *region)
+{
+	if (txs_forget(&rvm.txs, region))
+		return fail(RVM_EUNCOMMIT,
+			    "%s: the region at %p has transactions that have not ended",
+			    region->segment->path, region->base);
+	return code_of(truncate_unmap(&rvm.truncator, region), unmapping);
+}
+
 rvm_return_t rvm_unmap(rvm_region_t *region)
 {
 	rvm_return_t code = enter_log();
@@ -111,7 +120,7 @@ rvm_return_t rvm_unmap(rvm_region_t *region)
 	pthread_mutex_lock(&rvm.lock);
 	code = find_region(region, &mapped);
 	if (!code)
-		code = code_of(truncate_unmap(&rvm.truncator, mapped), unmapping);
+		code = unmap_region(mapped);
 	pthread_mutex_unlock(&rvm.lock);
 	return code;
 }

@@ -45,23 +45,39 @@ rvm_return_t check_options(const rvm_options_t *options)
 	return check_lengths(options);
 }
 
+/* struct tids - an array being filled with the handles of open transactions */
+struct tids {
+	rvm_tid_t *tid;
+	size_t n;
+	size_t max;
+};
+
+static void add_tid(void *arg, struct tx *tx, uint64_t id)
+{
+	struct tids *tids = arg;
+
+	if (tids->n == tids->max)
+		return;
+	rvm_init_tid(&tids->tid[tids->n]);
+	fill_tid(&tids->tid[tids->n++], tx, id);
+}
+
 static rvm_return_t query_txs(rvm_options_t *options)
 {
-	struct tx *tx;
-	long n = 0;
+	struct tids tids = { .max = txs_open(&rvm.txs, NULL, NULL) };
 
-	pthread_mutex_lock(&rvm.txs.lock);
 	free(options->tid_array);
-	options->n_uncommit = rvm.txs.count;
-	options->tid_array = rvm.txs.count ? malloc(rvm.txs.count * sizeof(rvm_tid_t)) : NULL;
-	for (tx = rvm.txs.open; tx && options->tid_array; tx = tx->next) {
-		rvm_init_tid(&options->tid_array[n]);
-		fill_tid(&options->tid_array[n++], tx);
-	}
-	pthread_mutex_unlock(&rvm.txs.lock);
-	if (n == options->n_uncommit)
+	options->n_uncommit = 0;
+	options->tid_array = NULL;
+	if (!tids.max)
 		return RVM_SUCCESS;
-	return fail(RVM_ENO_MEMORY, "out of memory for the list of transactions");
+	tids.tid = malloc(tids.max * sizeof(*tids.tid));
+	if (!tids.tid)
+		return fail(RVM_ENO_MEMORY, "out of memory for the list of transactions");
+	txs_open(&rvm.txs, add_tid, &tids);
+	options->n_uncommit = tids.n;
+	options->tid_array = tids.tid;
+	return RVM_SUCCESS;
 }
 
 static rvm_return_t query_region(rvm_region_t *region)

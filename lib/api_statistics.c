@@ -138,9 +138,7 @@ static void fill_now(rvm_statistics_t *s)
 {
 	struct log_state state;
 
-	pthread_mutex_lock(&rvm.txs.lock);
-	s->n_uncommit = rvm.txs.count;
-	pthread_mutex_unlock(&rvm.txs.lock);
+	s->n_uncommit = txs_open(&rvm.txs, NULL, NULL);
 	if (!rvm.log)
 		return;
 	log_state(rvm.log, &state);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Transactions: begin, set_range, modify_bytes, end, abort. */
 #include <string.h>
-#include <unistd.h>
 
 #include "commit.h"
 #include "instance.h"
+#include "thread.h"
 
 /* What an errno means in rvm_abort_transaction(). */
 static const struct code aborting[] = {
@@ -12,11 +12,11 @@ static const struct code aborting[] = {
 	{ 0, 0 }
 };
 
-void fill_tid(rvm_tid_t *tid, struct tx *tx)
+void fill_tid(rvm_tid_t *tid, struct tx *tx, uint64_t id)
 {
 	tid->tid = tx;
-	tid->reserved = tx->id;
-	tid->uname.tv_sec = tx->id;
+	tid->reserved = id;
+	tid->uname.tv_sec = id;
 	tid->uname.tv_usec = 0;
 }
 
@@ -30,7 +30,7 @@ static struct tx *live_tx(const rvm_tid_t *tid)
 	return tx;
 }
 
-static rvm_return_t check_tid(const rvm_tid_t *tid)
+static inline rvm_return_t check_tid(const rvm_tid_t *tid)
 {
 	if (!tid || tid->struct_id != rvm_tid_id)
 		return fail(RVM_ETID, "not a transaction record: call rvm_init_tid() on it");
@@ -46,17 +46,19 @@ static rvm_return_t check_new(const rvm_tid_t *tid)
 	return code;
 }
 
-/* A transaction that has begun, and that this thread may use. */
-static rvm_return_t find_tx(const rvm_tid_t *tid, struct tx **out)
+/* Enters the library: a transaction that has begun, and that this thread may use. */
+static inline rvm_return_t enter_tx(const rvm_tid_t *tid, struct tx **out)
 {
-	rvm_return_t code = check_tid(tid);
+	rvm_return_t code = enter_log();
 
+	if (!code)
+		code = check_tid(tid);
 	if (code)
 		return code;
 	*out = live_tx(tid);
 	if (!*out)
 		return fail(RVM_ETID, "the transaction has not begun, or has ended");
-	if ((*out)->n_tracked && (*out)->thread != gettid())
+	if ((*out)->n_tracked && (uint32_t)(*out)->thread != thread_id())
 		return fail(RVM_ETID, "a tracked transaction belongs to the thread that began it");
 	return RVM_SUCCESS;
 }
@@ -68,7 +70,7 @@ static rvm_return_t begin_tracked(rvm_tid_t *tid, struct region *region)
 
 	err = tx_begin_tracked(&rvm.txs, region, &tx);
 	if (!err)
-		fill_tid(tid, tx);
+		fill_tid(tid, tx, tx->id);
 	return code_of(err, NULL);
 }
 
@@ -100,27 +102,23 @@ rvm_return_t rvm_begin_transaction(rvm_tid_t *tid, rvm_mode_t mode)
 		return fail(RVM_EMODE, "begin with restore, no_restore or rvm_tracked");
 	err = tx_begin(&rvm.txs, mode == restore, &tx);
 	if (!err)
-		fill_tid(tid, tx);
+		fill_tid(tid, tx, tx->id);
 	return code_of(err, NULL);
 }
 
 rvm_return_t rvm_set_range(rvm_tid_t *tid, void *dest, rvm_length_t length)
 {
-	rvm_return_t code = enter_log();
 	struct tx *tx;
+	rvm_return_t code = enter_tx(tid, &tx);
 
-	if (!code)
-		code = find_tx(tid, &tx);
 	return code ? code : code_of(tx_set_range(&rvm.txs, tx, dest, length), NULL);
 }
 
 rvm_return_t rvm_modify_bytes(rvm_tid_t *tid, void *dest, const void *src, rvm_length_t length)
 {
-	rvm_return_t code = enter_log();
 	struct tx *tx;
+	rvm_return_t code = enter_tx(tid, &tx);
 
-	if (!code)
-		code = find_tx(tid, &tx);
 	if (code)
 		return code;
 	if (!src)
@@ -142,11 +140,9 @@ static void clear_tid(rvm_tid_t *tid)
 
 rvm_return_t rvm_end_transaction_lsn(rvm_tid_t *tid, rvm_mode_t mode, rvm_lsn_t *lsn)
 {
-	rvm_return_t code = enter_log();
 	struct tx *tx;
+	rvm_return_t code = enter_tx(tid, &tx);
 
-	if (!code)
-		code = find_tx(tid, &tx);
 	if (code)
 		return code;
 	if (mode != flush && mode != no_flush)
@@ -167,11 +163,9 @@ rvm_return_t rvm_end_transaction(rvm_tid_t *tid, rvm_mode_t mode)
 
 rvm_return_t rvm_abort_transaction(rvm_tid_t *tid)
 {
-	rvm_return_t code = enter_log();
 	struct tx *tx;
+	rvm_return_t code = enter_tx(tid, &tx);
 
-	if (!code)
-		code = find_tx(tid, &tx);
 	if (code)
 		return code;
 	code = code_of(abort_tx(&rvm.txs, tx), aborting);

@@ -8,6 +8,7 @@
 #include "diff.h"
 #include "err.h"
 #include "log.h"
+#include "part.h"
 #include "region.h"
 #include "segment.h"
 #include "statistics.h"
@@ -34,34 +35,47 @@ struct walk {
 	range_fn *fn;
 };
 
+static int reserve_ranges(struct tx *tx, size_t more)
+{
+	size_t n = tx->max_ranges ? tx->max_ranges : 16;
+	struct log_range *ranges;
+
+	if (tx->n_ranges + more <= tx->max_ranges)
+		return 0;
+	while (n < tx->n_ranges + more)
+		n *= 2;
+	ranges = realloc(tx->ranges, n * sizeof(*ranges));
+	if (!ranges)
+		return err_set(ENOMEM, "out of memory for %zu ranges", n);
+	tx->ranges = ranges;
+	tx->max_ranges = n;
+	return 0;
+}
+
+/* There is room. */
 static int add_range(struct tx *tx, struct region *region, uint64_t start, uint64_t end,
 		     const void *data)
 {
-	struct log_range *ranges;
-	size_t n;
-
-	if (tx->n_ranges == tx->max_ranges) {
-		n = tx->max_ranges ? tx->max_ranges * 2 : 16;
-		ranges = realloc(tx->ranges, n * sizeof(*ranges));
-		if (!ranges)
-			return err_set(ENOMEM, "out of memory for %zu ranges", n);
-		tx->ranges = ranges;
-		tx->max_ranges = n;
-	}
 	tx->ranges[tx->n_ranges++] = (struct log_range) {
 		.segment = region->segment->id,
 		.offset = region->offset + start,
 		.length = end - start,
 		.data = data,
 	};
+	if (!region->tracker->ops->writeback)
+		return 0;
 	return region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT);
 }
 
-static int add_declared(void *arg, uint64_t start, uint64_t end)
+static int gather_part(struct tx *tx, struct tx_part *part)
 {
-	struct tx_part *part = arg;
+	const struct range *r;
+	int err;
 
-	return add_range(part->tx, part->region, start, end, part->region->base + start);
+	err = reserve_ranges(tx, part->ranges.count);
+	for (r = rangeset_first(&part->ranges); r && !err; r = rangeset_next(r))
+		err = add_range(tx, part->region, r->start, r->end, part->base + r->start);
+	return err;
 }
 
 static int gather_declared(struct tx *tx)
@@ -69,7 +83,7 @@ static int gather_declared(struct tx *tx)
 	int err = 0;
 
 	for (struct tx_part *part = tx->parts; part && !err; part = part->next)
-		err = rangeset_for_each(&part->ranges, add_declared, part);
+		err = gather_part(tx, part);
 	return err;
 }
 
@@ -84,7 +98,7 @@ static int add_changed(void *arg, uint64_t start, uint64_t end)
 	struct tx *tx = walk->tx;
 	size_t at = tx->n_bytes;
 
-	if (tx_reserve(tx, end - start))
+	if (tx_reserve(tx, end - start, 0) || reserve_ranges(tx, 1))
 		return -ENOMEM;
 	memcpy(tx->bytes + at, walk->region->base + start, end - start);
 	tx->n_bytes += end - start;
@@ -317,7 +331,7 @@ int abort_tx(struct txs *txs, struct tx *tx)
 	if (tx->n_tracked)
 		err = abort_tracked(tx);
 	else
-		tx_undo(tx);
+		parts_undo(tx);
 	statistics_abort();
 	tx_finish(txs, tx, 0);
 	return err;

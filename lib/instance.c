@@ -46,6 +46,7 @@ static void begin_child(void)
 	rvm.inherited |= rvm.up;
 	rvm.up = false;
 	pthread_mutex_init(&rvm.lock, NULL);
+	pthread_mutex_init(&rvm.txs.lock, NULL);
 }
 
 void watch_forks(void)
@@ -69,11 +70,9 @@ rvm_return_t enter(void)
 	return RVM_SUCCESS;
 }
 
-rvm_return_t enter_log(void)
+rvm_return_t refuse_entry(void)
 {
 	rvm_return_t code = enter();
 
-	if (!code && !rvm.log)
-		return fail(RVM_ELOG, "no log is open: set log_dev with rvm_set_options()");
-	return code;
+	return code ? code : fail(RVM_ELOG, "no log is open: set log_dev with rvm_set_options()");
 }

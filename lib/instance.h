@@ -75,8 +75,15 @@ rvm_return_t refuse_child(void);
 /** enter() - clear the error text; RVM_SUCCESS, or RVM_EINIT with a text */
 rvm_return_t enter(void);
 
+/** refuse_entry() - why enter_log() refuses */
+rvm_return_t refuse_entry(void);
+
 /** enter_log() - the same for what needs a log: also RVM_ELOG */
-rvm_return_t enter_log(void);
+static inline rvm_return_t enter_log(void)
+{
+	err_clear();
+	return rvm.up && rvm.log ? RVM_SUCCESS : refuse_entry();
+}
 
 /** check_options() - RVM_SUCCESS, RVM_EOPTIONS, RVM_EPAGER or RVM_ENAME_TOO_LONG with a text */
 rvm_return_t check_options(const rvm_options_t *options);
@@ -87,7 +94,7 @@ rvm_return_t flush_all(void);
 /** find_region() - the mapped region that a record stands for; else RVM_EREGION, RVM_ENOT_MAPPED */
 rvm_return_t find_region(const rvm_region_t *record, struct region **out);
 
-/** fill_tid() - make a record the handle of a transaction */
-void fill_tid(rvm_tid_t *tid, struct tx *tx);
+/** fill_tid() - make a record the handle of the transaction that has this number */
+void fill_tid(rvm_tid_t *tid, struct tx *tx, uint64_t id);
 
 #endif

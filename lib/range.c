@@ -160,32 +160,27 @@ static uint64_t higher(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* Puts [start, end) in place of the array's ranges [first, after). */
-static void replace_few(struct rangeset *set, size_t first, size_t after, uint64_t start,
-			uint64_t end)
+/* Makes one of the array's ranges [first, after) and what lies between them. */
+static void join_few(struct rangeset *set, size_t first, size_t after, uint64_t start,
+		     uint64_t end)
 {
+	struct range *few = set->few;
 	size_t i;
 
-	for (i = first; i < after; i++)
-		set->bytes -= set->few[i].end - set->few[i].start;
-	if (after != first + 1)
-		memmove(&set->few[first + 1], &set->few[after],
-			(set->count - after) * sizeof(*set->few));
-	set->few[first].start = start;
-	set->few[first].end = end;
-	set->few[first].few = true;
-	set->count = set->count + 1 - (after - first);
-	set->few[set->count].end = 0;
-	set->bytes += end - start;
-}
-
-static void add_few(struct rangeset *set, size_t first, size_t after, uint64_t start, uint64_t end)
-{
-	if (first < after) {
-		start = lower(start, set->few[first].start);
-		end = higher(end, set->few[after - 1].end);
+	for (i = first; i < after; i++) {
+		start = lower(start, few[i].start);
+		end = higher(end, few[i].end);
+		set->bytes -= few[i].end - few[i].start;
 	}
-	replace_few(set, first, after, start, end);
+	few[first].start = start;
+	few[first].end = end;
+	set->bytes += end - start;
+	for (i = first + 1; after < set->count; i++, after++) {
+		few[i].start = few[after].start;
+		few[i].end = few[after].end;
+	}
+	set->count = i;
+	few[i].end = 0;
 }
 
 /* From the array to the tree. */
@@ -252,15 +247,21 @@ int rangeset_add(struct rangeset *set, uint64_t start, uint64_t end, range_fn *g
 	if (set->many)
 		return add_many(set, start, end, gap, arg);
 	first = place_above(set, start ? start - 1 : 0);
-	for (after = first; after < set->count && set->few[after].start <= end; after++)
-		;
-	if (first == after && set->count == RANGESET_FEW) {
+	if (first < set->count && set->few[first].start <= end) {
+		err = gap ? rangeset_gaps(set, start, end, gap, arg) : 0;
+		for (after = first; after < set->count && set->few[after].start <= end; after++)
+			;
+		if (!err)
+			join_few(set, first, after, start, end);
+		return err;
+	}
+	if (set->count == RANGESET_FEW) {
 		err = plant(set);
 		return err ? err : add_many(set, start, end, gap, arg);
 	}
-	err = gap ? rangeset_gaps(set, start, end, gap, arg) : 0;
+	err = gap ? gap(arg, start, end) : 0;
 	if (!err)
-		add_few(set, first, after, start, end);
+		rangeset_insert(set, first, start, end);
 	return err;
 }
 
@@ -299,12 +300,11 @@ static void remove_many(struct rangeset *set, uint64_t start, uint64_t end)
 
 static void split_few(struct rangeset *set, struct range *r, uint64_t start, uint64_t end)
 {
-	memmove(r + 1, r, (&set->few[set->count] - r) * sizeof(*r));
-	r[0].end = start;
-	r[1].start = end;
-	set->count++;
-	set->few[set->count].end = 0;
-	set->bytes -= end - start;
+	uint64_t last = r->end;
+
+	r->end = start;
+	set->bytes -= last - start;
+	rangeset_insert(set, r + 1 - set->few, end, last);
 }
 
 static void remove_few(struct rangeset *set, uint64_t start, uint64_t end)

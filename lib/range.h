@@ -135,4 +135,45 @@ const struct range *rangeset_last(const struct rangeset *set);
 /** rangeset_next() - the range after @range, NULL if it is the highest */
 const struct range *rangeset_next(const struct range *range);
 
+/** rangeset_insert() - put [@start, @end) into an array with room, before its range @first */
+static inline void rangeset_insert(struct rangeset *set, size_t first, uint64_t start, uint64_t end)
+{
+	struct range *few = set->few;
+	size_t i = set->count++;
+
+	few[i].few = true;
+	few[i + 1].end = 0;
+	for (; i > first; i--) {
+		few[i].start = few[i - 1].start;
+		few[i].end = few[i - 1].end;
+	}
+	few[i].start = start;
+	few[i].end = end;
+	set->bytes += end - start;
+}
+
+/**
+ * rangeset_add_apart() - add [@start, @end) if that is easy
+ * @set: the set
+ * @start: the first byte
+ * @end: the byte after the last; not @start
+ *
+ * Return: false if it overlaps or touches a range, or if the ranges are not in the array or it is
+ * full; then the set is as it was.
+ */
+static inline bool rangeset_add_apart(struct rangeset *set, uint64_t start, uint64_t end)
+{
+	struct range *few = set->few;
+	size_t i = set->count;
+
+	if (set->many || i == RANGESET_FEW)
+		return false;
+	while (i && few[i - 1].start > end)
+		i--;
+	if (i && few[i - 1].end >= start)
+		return false;
+	rangeset_insert(set, i, start, end);
+	return true;
+}
+
 #endif

@@ -2,7 +2,7 @@
 /*
  * Regions: mapped parts of segments, found by address.
  *
- * Lock order: region.lock (by address, if several), then part.lock (tx.h) or the
+ * Lock order: region.lock (by address, if several), then part.lock (part.h) or the
  * truncator's lock, then regions.lock for reading, then region.dirty_lock.
  * Whoever holds regions.lock for writing waits for no other lock.
  */

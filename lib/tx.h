@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Transactions: what they declared, and the old values that abort restores.
+ * Transactions: the table of them, and the old values that abort restores.
  *
  *	         begin                      commit, abort
  *	unused --------> open (explicit) ----------------> unused
@@ -11,6 +11,17 @@
  *
  * A transaction that could not be committed for lack of memory or log stays
  * open and may be tried again or aborted.
+ *
+ * A thread keeps a few unused transactions to itself, so that it begins and ends explicit ones
+ * without a lock.  What they declare is shared with nobody either until one is tracked:
+ *
+ *	txs_start() ---> alone --- txs_share() ---> shared --- txs_end() --->
+ *
+ *	alone	parts are looked at by the transaction's thread alone, between txs_enter() and
+ *		txs_leave() or for reading; by others only when the gate is closed
+ *	shared	parts are in the list of their region, and locked as region.h says
+ *
+ * Lock order: txs.lock, then the locks of region.h.
  */
 #ifndef RVM_LIB_TX_H
 #define RVM_LIB_TX_H
@@ -21,34 +32,13 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "gate.h"
 #include "log.h"
-#include "range.h"
 
 struct region;
 struct regions;
+struct tx_part;
 struct txs;
-
-/**
- * struct tx_part - what one explicit transaction declared in one region
- * @tx: the transaction
- * @region: the region
- * @next: the transaction's next part
- * @prev_in_region: in region->parts, guarded by region->lock
- * @next_in_region: likewise
- * @lock: guards ranges: a tracked commit reads them beside set_range
- * @ranges: declared bytes, as offsets in the region
- * @pages: held pages
- */
-struct tx_part {
-	struct tx *tx;
-	struct region *region;
-	struct tx_part *next;
-	struct tx_part *prev_in_region;
-	struct tx_part *next_in_region;
-	pthread_mutex_t lock;
-	struct rangeset ranges;
-	struct rangeset pages;
-};
 
 /**
  * struct tx_undo - old values of bytes
@@ -75,9 +65,10 @@ struct tx_watch {
 
 /**
  * struct tx - a transaction
- * @next: in txs->open or txs->unused
- * @prev: in txs->open
+ * @next: in txs->unused, or in its thread's list of unused ones
+ * @next_of_all: in txs->all
  * @id: its number, never used again; 0 while unused
+ * @inside: see gate.h
  * @restore: old values are kept
  * @thread: thread that began it
  * @parts: explicit: what it declared
@@ -100,8 +91,9 @@ struct tx_watch {
  */
 struct tx {
 	struct tx *next;
-	struct tx *prev;
+	struct tx *next_of_all;
 	uint64_t id;
+	bool inside;
 	bool restore;
 	pid_t thread;
 	struct tx_part *parts;
@@ -123,26 +115,88 @@ struct tx {
 };
 
 /**
- * struct txs - all transactions
+ * struct txs - all transactions; there is one table a process
  * @regions: where they may write
- * @lock: guards the lists and the count
- * @open: those that have begun and not ended
- * @unused: for reuse; a struct tx is never freed, so that a stale handle can be
+ * @lock: guards the lists; held as long as the gate is closed for a while
+ * @all: all there ever were; a struct tx is never freed, so that a stale handle can be
  *	told by its id
+ * @unused: for reuse
  * @last_id: the number given last; it never goes back
- * @count: how many are open
+ * @gate: closed while parts are looked at that are not shared
+ * @shared: parts are shared; it changes under @lock
  */
 struct txs {
 	struct regions *regions;
 	pthread_mutex_t lock;
-	struct tx *open;
+	struct tx *all;
 	struct tx *unused;
 	uint64_t last_id;
-	size_t count;
+	struct gate gate;
+	bool shared;
 };
 
 /** TXS_INITIALIZER - no transactions */
 #define TXS_INITIALIZER(table) { .regions = (table), .lock = PTHREAD_MUTEX_INITIALIZER }
+
+/** txs_start() - before the first transaction: parts are not shared, if the gate can be closed */
+void txs_start(struct txs *txs);
+
+/**
+ * txs_take() - an unused transaction
+ * @txs: the table
+ *
+ * Return: it, with an id of its own, or NULL: no memory.
+ */
+struct tx *txs_take(struct txs *txs);
+
+/** txs_give() - a transaction is unused; its handle becomes stale */
+void txs_give(struct txs *txs, struct tx *tx);
+
+/** txs_wait_to_enter() - txs_enter() when the gate is closed, or parts are shared */
+bool txs_wait_to_enter(struct txs *txs, struct tx *tx);
+
+/**
+ * txs_enter() - the transaction's thread is about to use the parts
+ * @txs: the table
+ * @tx: its transaction
+ *
+ * Return: whether it is alone with them until txs_leave(); else it takes the locks.
+ */
+static inline bool txs_enter(struct txs *txs, struct tx *tx)
+{
+	return gate_enter(&txs->gate, &tx->inside) || txs_wait_to_enter(txs, tx);
+}
+
+/** txs_leave() - it has used them; @alone is what txs_enter() returned */
+static inline void txs_leave(struct tx *tx, bool alone)
+{
+	if (alone)
+		gate_leave(&tx->inside);
+}
+
+/** txs_share() - a transaction is going to be tracked: parts are shared from now on */
+void txs_share(struct txs *txs);
+
+/**
+ * txs_forget() - a region is going to be unmapped
+ * @txs: the table
+ * @region: the region
+ *
+ * Return: true if an open transaction declared bytes of it; where parts are shared they are in
+ * region->parts, and this returns false.
+ */
+bool txs_forget(struct txs *txs, const struct region *region);
+
+/**
+ * typedef tx_fn - called for open transactions
+ * @arg: the caller's
+ * @tx: the transaction; it may end meanwhile
+ * @id: its number
+ */
+typedef void tx_fn(void *arg, struct tx *tx, uint64_t id);
+
+/** txs_open() - call @fn, if not NULL, for each open transaction; Return: how many there are */
+size_t txs_open(struct txs *txs, tx_fn *fn, void *arg);
 
 /** txs_end() - forget all transactions, open ones too; handles of them stay stale for ever */
 void txs_end(struct txs *txs);
@@ -180,18 +234,6 @@ int tx_begin_tracked(struct txs *txs, struct region *only, struct tx **out);
  */
 int tx_set_range(struct txs *txs, struct tx *tx, void *addr, size_t length);
 
-/** tx_undo() - put the old values back; the newest saved first */
-void tx_undo(struct tx *tx);
-
-/**
- * tx_finish_part() - the bytes of a part are what they shall be: let others at them
- * @part: the part
- * @lsn: end of the record that holds them; 0 if there is none
- *
- * Makes the declared bytes part of the committed state and lowers the holds.
- */
-void tx_finish_part(struct tx_part *part, uint64_t lsn);
-
 /** tx_finish() - end an open transaction; its handle becomes stale */
 void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn);
 
@@ -203,8 +245,16 @@ void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn);
  */
 void tx_untrack(struct tx *tx);
 
-/** tx_reserve() - make room for @more bytes in tx->bytes; Return: 0 or -ENOMEM */
-int tx_reserve(struct tx *tx, size_t more);
+/** tx_grow() - make room for @bytes more in tx->bytes and @undo more in tx->undo; or -ENOMEM */
+int tx_grow(struct tx *tx, size_t bytes, size_t undo);
+
+/** tx_reserve() - the same; mostly there is room already */
+static inline int tx_reserve(struct tx *tx, size_t bytes, size_t undo)
+{
+	if (tx->n_bytes + bytes <= tx->max_bytes && tx->n_undo + undo <= tx->max_undo)
+		return 0;
+	return tx_grow(tx, bytes, undo);
+}
 
 /** tx_tid() - the number by which trackers know a transaction */
 uint32_t tx_tid(const struct tx *tx);

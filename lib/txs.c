@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The table of transactions: which there are, and who may look at what they declared. */
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "err.h"
+#include "part.h"
+#include "tx.h"
+
+#define KEEP_BYTES	(1024 * 1024UL)	/* memory that an unused transaction may keep */
+#define KEEP_TXS	4		/* unused transactions that a thread keeps to itself */
+#define IDS		64		/* numbers that a thread takes at once */
+
+/**
+ * struct cache - what a thread needs to begin transactions without a lock
+ * @txs: the table
+ * @unused: some of its unused transactions
+ * @count: how many
+ * @last_id: the number it gave last
+ * @ids: how many more are its own
+ * @kept: the thread's end empties the cache
+ */
+struct cache {
+	struct txs *txs;
+	struct tx *unused;
+	unsigned int count;
+	uint64_t last_id;
+	unsigned int ids;
+	bool kept;
+};
+
+static __thread struct cache cache;
+static pthread_key_t cache_key;
+
+/* A thread has ended; its unused transactions are for all. */
+static void empty_cache(void *arg)
+{
+	struct cache *c = arg;
+	struct tx *tx;
+
+	c->kept = false;
+	if (!c->unused)
+		return;
+	pthread_mutex_lock(&c->txs->lock);
+	while ((tx = c->unused)) {
+		c->unused = tx->next;
+		tx->next = c->txs->unused;
+		c->txs->unused = tx;
+	}
+	pthread_mutex_unlock(&c->txs->lock);
+	c->count = 0;
+}
+
+static void make_key(void)
+{
+	if (pthread_key_create(&cache_key, empty_cache))
+		abort();
+}
+
+static uint64_t new_id(struct txs *txs)
+{
+	if (!cache.ids) {
+		cache.last_id = __atomic_fetch_add(&txs->last_id, IDS, __ATOMIC_RELAXED);
+		cache.ids = IDS;
+	}
+	cache.ids--;
+	return ++cache.last_id;
+}
+
+/* Called with the lock. */
+static struct tx *new_tx(struct txs *txs)
+{
+	struct tx *tx = calloc(1, sizeof(*tx));
+
+	if (!tx)
+		return NULL;
+	tx->next_of_all = txs->all;
+	txs->all = tx;
+	return tx;
+}
+
+static struct tx *from_all(struct txs *txs)
+{
+	struct tx *tx;
+
+	pthread_mutex_lock(&txs->lock);
+	tx = txs->unused;
+	if (tx)
+		txs->unused = tx->next;
+	else
+		tx = new_tx(txs);
+	pthread_mutex_unlock(&txs->lock);
+	return tx;
+}
+
+struct tx *txs_take(struct txs *txs)
+{
+	struct tx *tx = cache.unused;
+
+	if (tx) {
+		cache.unused = tx->next;
+		cache.count--;
+	} else {
+		tx = from_all(txs);
+	}
+	if (tx)
+		__atomic_store_n(&tx->id, new_id(txs), __ATOMIC_RELAXED);
+	return tx;
+}
+
+static bool has_room(struct txs *txs)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	if (!cache.kept) {
+		pthread_once(&once, make_key);
+		cache.kept = !pthread_setspecific(cache_key, &cache);
+		cache.txs = txs;
+	}
+	return cache.kept && cache.count < KEEP_TXS;
+}
+
+static void trim(struct tx *tx)
+{
+	tx->n_undo = 0;
+	tx->n_bytes = 0;
+	tx->n_ranges = 0;
+	tx->n_tracked = 0;
+	tx->n_declared = 0;
+	tx->declared_bytes = 0;
+	if (tx->max_bytes <= KEEP_BYTES && tx->max_ranges * sizeof(*tx->ranges) <= KEEP_BYTES &&
+	    tx->max_undo * sizeof(*tx->undo) <= KEEP_BYTES)
+		return;
+	free(tx->undo);
+	free(tx->bytes);
+	free(tx->ranges);
+	tx->undo = NULL;
+	tx->bytes = NULL;
+	tx->ranges = NULL;
+	tx->max_undo = 0;
+	tx->max_bytes = 0;
+	tx->max_ranges = 0;
+}
+
+void txs_give(struct txs *txs, struct tx *tx)
+{
+	trim(tx);
+	__atomic_store_n(&tx->id, 0, __ATOMIC_RELAXED);
+	if (has_room(txs)) {
+		tx->next = cache.unused;
+		cache.unused = tx;
+		cache.count++;
+		return;
+	}
+	pthread_mutex_lock(&txs->lock);
+	tx->next = txs->unused;
+	txs->unused = tx;
+	pthread_mutex_unlock(&txs->lock);
+}
+
+void txs_start(struct txs *txs)
+{
+	txs->gate.closed = !gate_prepare();
+	txs->shared = txs->gate.closed;
+}
+
+static void wait_for_all(struct txs *txs)
+{
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+		gate_wait(&tx->inside);
+}
+
+/* Whoever closes the gate for a while holds the lock; shared parts keep it closed. */
+bool txs_wait_to_enter(struct txs *txs, struct tx *tx)
+{
+	while (!__atomic_load_n(&txs->shared, __ATOMIC_ACQUIRE)) {
+		pthread_mutex_lock(&txs->lock);
+		pthread_mutex_unlock(&txs->lock);
+		if (gate_enter(&txs->gate, &tx->inside))
+			return true;
+	}
+	return false;
+}
+
+void txs_share(struct txs *txs)
+{
+	if (__atomic_load_n(&txs->shared, __ATOMIC_ACQUIRE))
+		return;
+	pthread_mutex_lock(&txs->lock);
+	if (!txs->shared) {
+		gate_close(&txs->gate);
+		wait_for_all(txs);
+		for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+			for (struct tx_part *part = tx->parts; part; part = part->next)
+				part_share(part);
+		__atomic_store_n(&txs->shared, true, __ATOMIC_RELEASE);
+	}
+	pthread_mutex_unlock(&txs->lock);
+}
+
+/* Spare parts remember their region; called with the gate closed. */
+static bool forget_region(struct tx *tx, const struct region *region)
+{
+	struct tx_part *part;
+
+	for (part = tx->spare; part; part = part->next)
+		if (part->region == region)
+			part->region = NULL;
+	for (part = tx->parts; part; part = part->next)
+		if (part->region == region)
+			return true;
+	return false;
+}
+
+bool txs_forget(struct txs *txs, const struct region *region)
+{
+	bool used = false;
+
+	pthread_mutex_lock(&txs->lock);
+	if (!txs->shared) {
+		gate_close(&txs->gate);
+		wait_for_all(txs);
+		for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+			used |= forget_region(tx, region);
+		gate_open(&txs->gate);
+	}
+	pthread_mutex_unlock(&txs->lock);
+	return used;
+}
+
+size_t txs_open(struct txs *txs, tx_fn *fn, void *arg)
+{
+	size_t n = 0;
+
+	pthread_mutex_lock(&txs->lock);
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all) {
+		uint64_t id = __atomic_load_n(&tx->id, __ATOMIC_RELAXED);
+
+		if (!id)
+			continue;
+		n++;
+		if (fn)
+			fn(arg, tx, id);
+	}
+	pthread_mutex_unlock(&txs->lock);
+	return n;
+}
+
+static void free_memory(struct tx *tx)
+{
+	parts_free(tx->parts);
+	parts_free(tx->spare);
+	free(tx->undo);
+	free(tx->tracked);
+	free(tx->bytes);
+	free(tx->ranges);
+	tx->parts = NULL;
+	tx->spare = NULL;
+	tx->undo = NULL;
+	tx->tracked = NULL;
+	tx->bytes = NULL;
+	tx->ranges = NULL;
+	tx->watches = NULL;
+	tx->max_undo = 0;
+	tx->max_bytes = 0;
+	tx->max_ranges = 0;
+}
+
+/* The transactions themselves stay, so that their handles are stale for good. */
+void txs_end(struct txs *txs)
+{
+	pthread_mutex_lock(&txs->lock);
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all) {
+		free_memory(tx);
+		if (!tx->id)
+			continue;
+		trim(tx);
+		__atomic_store_n(&tx->id, 0, __ATOMIC_RELAXED);
+		tx->next = txs->unused;
+		txs->unused = tx;
+	}
+	pthread_mutex_unlock(&txs->lock);
+}

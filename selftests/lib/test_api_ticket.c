@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -299,10 +300,9 @@ TEST_F(ticket, transactions_on_the_same_bytes_are_merged_if_the_options_say_so)
 	EXPECT_TRUE(file_holds(self->place.seg, 0, 77, 0));
 }
 
-/* Commits pairs that must be equal, and their sum, until it is killed. */
-static void commit_pairs(void *arg)
+/* Commits pairs that must be equal until it is killed; counts them in *@commits. */
+static void commit_pairs(struct place *place, volatile int *commits)
 {
-	struct place *place = arg;
 	rvm_region_t region;
 	rvm_tid_t tid;
 	int i;
@@ -322,6 +322,7 @@ static void commit_pairs(void *arg)
 		pair[1] = i;
 		*last = i;
 		need(!rvm_end_transaction(&tid, no_flush));
+		*commits = i;
 	}
 }
 
@@ -329,16 +330,23 @@ static void commit_pairs(void *arg)
 TEST_F(ticket, a_kill_leaves_a_prefix_of_merged_transactions)
 {
 	int round, i, status, last, sum = 0;
+	volatile int *commits;
 	int pairs[14];
 
+	commits = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, commits);
 	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
 	for (round = 0; round < 20; round++) {
-		pid_t child = fork();
+		pid_t child;
 
+		*commits = 0;
+		child = fork();
 		ASSERT_LE(0, child);
 		if (!child)
-			commit_pairs(&self->place);
-		usleep(3000 + round * 700);
+			commit_pairs(&self->place, commits);
+		while (*commits < 100)
+			usleep(100);
+		usleep(round * 700);
 		kill(child, SIGKILL);
 		ASSERT_EQ(child, waitpid(child, &status, 0));
 		ASSERT_TRUE(WIFSIGNALED(status));
@@ -354,6 +362,7 @@ TEST_F(ticket, a_kill_leaves_a_prefix_of_merged_transactions)
 	}
 	EXPECT_LT(0, sum);
 	TH_LOG("%d transactions recovered", sum);
+	munmap((void *)commits, PAGE);
 	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Regions: map, unmap, query_region. */
+/* Regions: map, unmap, query_region; segments that grow. */
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "instance.h"
+#include "log.h"
 #include "segment.h"
 #include "track.h"
 
@@ -46,6 +47,53 @@ static rvm_return_t check_map(const rvm_region_t *region, const rvm_options_t *o
 	return RVM_SUCCESS;
 }
 
+/* The log learns of a longer segment before any record names a byte of what is new. */
+static int note_length(struct segment *segment)
+{
+	uint64_t length = 0;
+	int err;
+
+	err = segment_refresh(segment, &length);
+	if (err || length == segment->length)
+		return err;
+	err = log_name_segment(rvm.log, segment->path, length, &segment->id);
+	if (err)
+		return err;
+	pthread_rwlock_wrlock(&rvm.regions.lock);
+	segment->length = length;
+	pthread_rwlock_unlock(&rvm.regions.lock);
+	return 0;
+}
+
+static int grow_segment(const char *path, uint64_t length)
+{
+	struct segment *segment;
+	int err;
+
+	err = regions_segment(&rvm.regions, rvm.log, path, 0, &segment);
+	if (!err)
+		err = segment_grow(segment, length);
+	return err ? err : note_length(segment);
+}
+
+rvm_return_t rvm_grow_segment(const char *data_dev, rvm_offset_t length)
+{
+	rvm_return_t code = enter_log();
+
+	if (code)
+		return code;
+	if (!data_dev || !*data_dev)
+		return fail(RVM_EREGION, "data_dev names no segment");
+	if (strlen(data_dev) >= PATH_MAX)
+		return fail(RVM_ENAME_TOO_LONG, "data_dev is longer than a path may be");
+	if (length.high)
+		return fail(RVM_EOFFSET, "a segment ends below 2^64 bytes");
+	pthread_mutex_lock(&rvm.lock);
+	code = code_of(grow_segment(data_dev, length.low), mapping);
+	pthread_mutex_unlock(&rvm.lock);
+	return code;
+}
+
 static int map_region(rvm_region_t *region, unsigned long flags)
 {
 	struct region_spec spec = {
@@ -62,6 +110,8 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 	int err;
 
 	err = regions_segment(&rvm.regions, rvm.log, spec.path, spec.create_length, &segment);
+	if (!err)
+		err = note_length(segment);
 	if (!err)
 		err = truncate_orphans(&rvm.truncator);
 	if (!err)

@@ -153,7 +153,8 @@ static int grow(const char *dev, uint64_t length)
 		return 0;	/* rvm_map() makes it, or says what is wrong */
 	err = os.geometry(fd, &geometry);
 	if (!err && geometry.regular && geometry.size < length) {
-		err = length > INT64_MAX ? -EFBIG : os.allocate(fd, length);
+		err = length > INT64_MAX ? -EFBIG :
+		      os.allocate(fd, geometry.size, length - geometry.size);
 		if (err == -EOPNOTSUPP)
 			err = os.resize(fd, length);
 		if (!err)

@@ -67,12 +67,12 @@ static int real_resize(int fd, uint64_t length)
 	return ftruncate(fd, length) ? -errno : 0;
 }
 
-static int real_allocate(int fd, uint64_t length)
+static int real_allocate(int fd, uint64_t offset, uint64_t length)
 {
 	int ret;
 
 	do {
-		ret = fallocate(fd, 0, 0, length);
+		ret = fallocate(fd, 0, offset, length);
 	} while (ret && errno == EINTR);
 	return ret ? -errno : 0;
 }

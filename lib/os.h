@@ -37,7 +37,7 @@ struct os_geometry {
  * @datasync: fdatasync(2)
  * @sync: fsync(2), for a directory
  * @resize: ftruncate(2)
- * @allocate: fallocate(2) from 0; it may grow the file
+ * @allocate: fallocate(2) of @length bytes from @offset on; it may grow the file
  * @geometry: fill in *@geometry
  * @lock: take the lock of the whole open file for writing, or -EAGAIN
  * @locked: 1 if another open file holds that lock, else 0
@@ -57,7 +57,7 @@ struct os_io {
 	int (*datasync)(int fd);
 	int (*sync)(int fd);
 	int (*resize)(int fd, uint64_t length);
-	int (*allocate)(int fd, uint64_t length);
+	int (*allocate)(int fd, uint64_t offset, uint64_t length);
 	int (*geometry)(int fd, struct os_geometry *geometry);
 	int (*lock)(int fd);
 	int (*locked)(int fd);

@@ -36,7 +36,7 @@ static int make_file(const char *path, int fd, bool named, uint64_t length)
 
 	if (length > INT64_MAX)
 		return err_set(EINVAL, "segment %s: %" PRIu64 " bytes are too many", path, length);
-	err = os.allocate(fd, length);
+	err = os.allocate(fd, 0, length);
 	if (err == -EOPNOTSUPP)
 		err = os.resize(fd, length);
 	if (!err)
@@ -131,6 +131,58 @@ void segment_close(struct segment *segment)
 	os.close(segment->fd);	/* what matters was synced before */
 	free(segment->path);
 	free(segment);
+}
+
+int segment_refresh(const struct segment *segment, uint64_t *length)
+{
+	struct os_geometry geometry;
+	int err = os.geometry(segment->fd, &geometry);
+
+	if (err)
+		return err_set(EIO, "segment %s: cannot learn its size: %s", segment->path,
+			       err_name(err));
+	if (geometry.size < segment->length)
+		return err_set(EOVERFLOW, "segment %s: it has %" PRIu64 " bytes and had %" PRIu64
+			       "; it was cut off while it was open", segment->path, geometry.size,
+			       segment->length);
+	*length = geometry.size;
+	return 0;
+}
+
+/* Takes the space; where that cannot be, the new bytes are a hole. */
+static int extend(const struct segment *segment, uint64_t from, uint64_t to)
+{
+	int err;
+
+	if (to > INT64_MAX)
+		return -EFBIG;
+	err = os.allocate(segment->fd, from, to - from);
+	if (err == -EOPNOTSUPP)
+		err = os.resize(segment->fd, to);
+	if (!err)
+		return os.sync(segment->fd);
+	os.resize(segment->fd, from);
+	return err;
+}
+
+int segment_grow(const struct segment *segment, uint64_t length)
+{
+	uint64_t now = 0;
+	int err = segment_refresh(segment, &now);
+
+	if (err)
+		return err;
+	if (length < now)
+		return err_set(EOVERFLOW, "segment %s: it has %" PRIu64
+			       " bytes and cannot shrink to %" PRIu64, segment->path, now, length);
+	if (length == now)
+		return 0;
+	if (segment->device)
+		return err_set(ENOSPC, "segment %s: the device has %" PRIu64 " bytes, not %" PRIu64,
+			       segment->path, now, length);
+	err = extend(segment, now, length);
+	return err ? err_set(-err, "segment %s: cannot grow it to %" PRIu64 " bytes: %s",
+			     segment->path, length, err_name(err)) : 0;
 }
 
 int segment_read(struct segment *segment, uint64_t offset, void *buf, uint64_t length)

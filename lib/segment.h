@@ -38,6 +38,27 @@ int segment_open(const char *path, uint64_t create_length, struct segment **out)
 /** segment_close() - close and free a segment; NULL is allowed */
 void segment_close(struct segment *segment);
 
+/**
+ * segment_refresh() - learn a segment's length again
+ * @segment: the segment; its length is not changed
+ * @length: its length now
+ *
+ * Return: 0, or -EOVERFLOW it was cut off, or -EIO, with a text.
+ */
+int segment_refresh(const struct segment *segment, uint64_t *length);
+
+/**
+ * segment_grow() - make a segment longer, durably
+ * @segment: the segment; its length is not changed
+ * @length: bytes; a device only has what it has
+ *
+ * The new bytes are zero, and their space is taken where the file system can do that.
+ *
+ * Return: 0; -EOVERFLOW it would become shorter; -ENOSPC, -EFBIG, -EIO, it has its old length;
+ * with a text.
+ */
+int segment_grow(const struct segment *segment, uint64_t length);
+
 /** segment_read() - read exactly @length bytes; Return: 0, or -EIO with a text */
 int segment_read(struct segment *segment, uint64_t offset, void *buf, uint64_t length);
 

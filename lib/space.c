@@ -51,7 +51,7 @@ static int take(struct logfile *file, uint64_t to)
 
 	if (file->device)
 		return 0;
-	err = os.allocate(file->fd, to);
+	err = os.allocate(file->fd, 0, to);
 	return err == -EOPNOTSUPP ? 0 : err;
 }
 

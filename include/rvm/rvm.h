@@ -353,6 +353,20 @@ rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info);
 
 /**
+ * rvm_grow_segment() - make a segment longer while it is in use
+ * @data_dev: its path, a file or a block device
+ * @length: bytes that it shall have; a device is taken as long as it is
+ *
+ * When it returns the longer segment is durable, and regions beyond its old end may be mapped.
+ * The new bytes of a file are zero.
+ *
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_EREGION no segment;
+ * RVM_ENAME_TOO_LONG; RVM_EOFFSET it would become shorter, or was cut off by others;
+ * RVM_ENO_SPACE; RVM_ETOO_BIG no file can be so long; RVM_EPERM; RVM_ENO_MEMORY; RVM_EIO.
+ */
+rvm_return_t rvm_grow_segment(const char *data_dev, rvm_offset_t length);
+
+/**
  * rvm_query_log() - where the log stands
  * @info: filled in
  *

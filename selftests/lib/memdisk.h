@@ -236,6 +236,13 @@ static int mem_resize(int fd, uint64_t length)
 	return mem_grow(mem_file(fd), length);
 }
 
+static int mem_allocate(int fd, uint64_t offset, uint64_t length)
+{
+	struct mem_file *file = mem_file(fd);
+
+	return offset + length > file->size ? mem_grow(file, offset + length) : 0;
+}
+
 static int mem_geometry(int fd, struct os_geometry *geometry)
 {
 	memset(geometry, 0, sizeof(*geometry));
@@ -283,7 +290,7 @@ static const struct os_io mem_io = {
 	.datasync = mem_datasync,
 	.sync = mem_datasync,
 	.resize = mem_resize,
-	.allocate = mem_resize,
+	.allocate = mem_allocate,
 	.geometry = mem_geometry,
 	.lock = mem_lock,
 	.locked = mem_locked,

@@ -46,13 +46,20 @@ static int commit_to(uint64_t first, uint64_t last)
 	return err;
 }
 
+static int counted_allocate(int fd, uint64_t offset, uint64_t length)
+{
+	int err = mem_count();
+
+	return err < 0 ? err : mem_allocate(fd, offset, length);
+}
+
 /* A log of @size whose segment lacks some of ten transactions. */
 static int prepare(uint64_t size)
 {
 	int err = make_disk(size);
 
 	os.resize = counted_resize;
-	os.allocate = counted_resize;
+	os.allocate = counted_allocate;
 	return err ? err : commit_to(1, 10);
 }
 
@@ -140,7 +147,7 @@ TEST(a_full_disk_leaves_the_log_as_it_was)
 }
 
 /* Without fallocate the disk is found full in the middle of the writing. */
-static int no_allocate(int fd, uint64_t length)
+static int no_allocate(int fd, uint64_t offset, uint64_t length)
 {
 	return -EOPNOTSUPP;
 }

@@ -1,0 +1,316 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Segments that grow, large ones, and many of them, with many regions. */
+#include "api.h"
+
+#include <sys/resource.h>
+
+#define GIB		(1UL << 30)
+#define SEGMENTS	200
+#define REGIONS		1000
+
+FIXTURE(segments) {
+	struct place place;
+	rvm_region_t region;
+};
+
+FIXTURE_VARIANT(segments)
+{
+	unsigned long flag;
+};
+
+FIXTURE_VARIANT_ADD(segments, kmod) { .flag = RVM_TRACK_KMOD };
+FIXTURE_VARIANT_ADD(segments, uffd) { .flag = RVM_TRACK_UFFD };
+FIXTURE_VARIANT_ADD(segments, sigsegv) { .flag = RVM_TRACK_SIGSEGV };
+FIXTURE_VARIANT_ADD(segments, none) { .flag = RVM_TRACK_NONE };
+
+FIXTURE_SETUP(segments)
+{
+	ASSERT_TRUE(place_make(&self->place));
+}
+
+FIXTURE_TEARDOWN(segments)
+{
+	rvm_terminate();
+	place_remove(&self->place);
+}
+
+/* Commits @value at some places at once. */
+static rvm_return_t commit_bytes(char **at, size_t count, char value)
+{
+	rvm_return_t code;
+	rvm_tid_t tid;
+	size_t i;
+
+	rvm_init_tid(&tid);
+	code = rvm_begin_transaction(&tid, restore);
+	for (i = 0; i < count && !code; i++)
+		code = rvm_modify_bytes(&tid, at[i], &value, 1);
+	if (!code)
+		return rvm_end_transaction(&tid, flush);
+	rvm_abort_transaction(&tid);
+	return code;
+}
+
+static rvm_return_t commit_byte(char *at, char value)
+{
+	return commit_bytes(&at, 1, value);
+}
+
+static rvm_return_t grow(char *path, unsigned long length)
+{
+	return rvm_grow_segment(path, rvm_mk_offset(0, length));
+}
+
+TEST_F(segments, grow_while_they_are_mapped)
+{
+	rvm_region_t more;
+
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	EXPECT_REFUSED(RVM_EOFFSET, "beyond", map_part(&more, self->place.seg, SEG_BYTES, PAGE,
+						       variant->flag));
+	ASSERT_RVM(RVM_SUCCESS, commit_byte(self->region.vmaddr, 'a'));
+	ASSERT_RVM(RVM_SUCCESS, grow(self->place.seg, 2 * SEG_BYTES));
+	EXPECT_EQ(2 * SEG_BYTES, file_length(self->place.seg));
+	ASSERT_RVM(RVM_SUCCESS, map_part(&more, self->place.seg, SEG_BYTES, 0, variant->flag));
+	EXPECT_EQ(SEG_BYTES, more.length);
+	EXPECT_EQ(2 * SEG_BYTES, RVM_OFFSET_TO_LENGTH(more.dev_length));
+	EXPECT_TRUE(holds(more.vmaddr, SEG_BYTES, 0));
+	ASSERT_RVM(RVM_SUCCESS, commit_byte(more.vmaddr + SEG_BYTES - 1, 'b'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());
+	EXPECT_EQ('a', file_byte(self->place.seg, 0));
+	EXPECT_EQ('b', file_byte(self->place.seg, 2 * SEG_BYTES - 1));
+	EXPECT_RVM(RVM_SUCCESS, grow(self->place.seg, 2 * SEG_BYTES));
+}
+
+struct growth {
+	struct place *place;
+	unsigned long flag;
+};
+
+static void grow_and_die(void *arg)
+{
+	struct growth *g = arg;
+	rvm_region_t region;
+
+	need(!place_open(g->place));
+	need(!grow(g->place->seg, 2 * SEG_BYTES));
+	need(!map_part(&region, g->place->seg, SEG_BYTES, 0, g->flag));
+	need(!commit_byte(region.vmaddr, 'c'));
+}
+
+TEST_F(segments, that_grew_are_recovered_beyond_their_old_end)
+{
+	struct growth g = { &self->place, variant->flag };
+
+	ASSERT_EQ(0, in_child(grow_and_die, &g));
+	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
+	EXPECT_EQ('c', file_byte(self->place.seg, SEG_BYTES));
+}
+
+TEST_F(segments, never_shrink)
+{
+	struct growth g = { &self->place, variant->flag };
+
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	EXPECT_REFUSED(RVM_EOFFSET, "cannot shrink", grow(self->place.seg, SEG_BYTES - 1));
+	EXPECT_REFUSED(RVM_EOFFSET, "cannot shrink", grow(self->place.seg, 0));
+	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+	ASSERT_EQ(0, truncate(self->place.seg, SEG_BYTES - PAGE));
+	EXPECT_REFUSED(RVM_EOFFSET, "cut off", place_map(&self->place, &self->region,
+							 variant->flag));
+	EXPECT_REFUSED(RVM_EOFFSET, "cut off", grow(self->place.seg, 2 * SEG_BYTES));
+	ASSERT_EQ(0, truncate(self->place.seg, SEG_BYTES));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+
+	/* the log names bytes beyond: recovery would lose them */
+	ASSERT_EQ(0, in_child(grow_and_die, &g));
+	ASSERT_EQ(0, truncate(self->place.seg, SEG_BYTES));
+	EXPECT_REFUSED(RVM_ELOG_DAMAGED, "cut off", place_open(&self->place));
+	ASSERT_EQ(0, truncate(self->place.seg, 2 * SEG_BYTES));
+	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
+	EXPECT_EQ('c', file_byte(self->place.seg, SEG_BYTES));
+	/* it names none: whoever shortens the file may do so */
+	ASSERT_EQ(0, truncate(self->place.seg, SEG_BYTES));
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	EXPECT_EQ(SEG_BYTES, self->region.length);
+}
+
+TEST_F(segments, that_others_made_longer_are_noticed)
+{
+	rvm_region_t more;
+
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	ASSERT_EQ(0, truncate(self->place.seg, SEG_BYTES + PAGE));
+	ASSERT_RVM(RVM_SUCCESS, map_part(&more, self->place.seg, SEG_BYTES, 0, variant->flag));
+	EXPECT_EQ(PAGE, more.length);
+	ASSERT_RVM(RVM_SUCCESS, commit_byte(more.vmaddr, 'd'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());
+	EXPECT_EQ('d', file_byte(self->place.seg, SEG_BYTES));
+}
+
+TEST_F(segments, that_cannot_grow_say_why)
+{
+	struct rlimit limit, old;
+	char none[100];
+
+	EXPECT_REFUSED(RVM_EINIT, "not initialized", grow(self->place.seg, 2 * SEG_BYTES));
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	snprintf(none, sizeof(none), "%s/none", self->place.dir);
+	EXPECT_REFUSED(RVM_EIO, "no such file", grow(none, PAGE));
+	EXPECT_REFUSED(RVM_EREGION, "neither", grow("/dev/null", PAGE));
+	EXPECT_REFUSED(RVM_EREGION, "names no segment", grow("", PAGE));
+	EXPECT_REFUSED(RVM_EREGION, "names no segment", grow(NULL, PAGE));
+	EXPECT_REFUSED(RVM_EOFFSET, "2^64",
+		       rvm_grow_segment(self->place.seg, rvm_mk_offset(1, 0)));
+	EXPECT_REFUSED(RVM_ETOO_BIG, "cannot grow", grow(self->place.seg, 1UL << 63));
+
+	/* as a full disk, or a quota */
+	signal(SIGXFSZ, SIG_IGN);
+	getrlimit(RLIMIT_FSIZE, &old);
+	limit = old;
+	limit.rlim_cur = 4 * SEG_BYTES;
+	ASSERT_EQ(0, setrlimit(RLIMIT_FSIZE, &limit));
+	EXPECT_REFUSED(RVM_ETOO_BIG, "too large", grow(self->place.seg, 8 * SEG_BYTES));
+	setrlimit(RLIMIT_FSIZE, &old);
+	EXPECT_EQ(SEG_BYTES, file_length(self->place.seg));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	EXPECT_EQ(SEG_BYTES, self->region.length);
+}
+
+/* Offsets that do not fit in 32 bits, nor in 31, nor in pages of 31. */
+static const unsigned long offsets[] = {
+	2 * GIB - PAGE, 4 * GIB - PAGE, 4 * GIB, 4 * GIB + PAGE, 1024 * GIB, 8192 * GIB - 2 * PAGE,
+};
+
+#define OFFSETS	(sizeof(offsets) / sizeof(*offsets))
+
+static bool map_offsets(struct place *place, unsigned long flag, char *at[OFFSETS])
+{
+	rvm_region_t region;
+	size_t i;
+
+	for (i = 0; i < OFFSETS; i++) {
+		if (map_part(&region, place->seg, offsets[i], PAGE, flag))
+			return false;
+		at[i] = region.vmaddr + 7;
+	}
+	return true;
+}
+
+static void commit_far_and_die(void *arg)
+{
+	struct growth *g = arg;
+	char *at[OFFSETS];
+	size_t i;
+
+	need(!place_open(g->place));
+	need(map_offsets(g->place, g->flag, at));
+	need(!commit_bytes(at, OFFSETS, 'e'));
+	need(!rvm_truncate());
+	for (i = 0; i < OFFSETS; i++)
+		need(file_byte(g->place->seg, offsets[i] + 7) == 'e');
+	need(!commit_bytes(at, OFFSETS, 'f'));
+}
+
+TEST_F(segments, have_bytes_far_beyond_4_gib)
+{
+	struct growth g = { &self->place, variant->flag };
+	struct stat st;
+	size_t i;
+
+	ASSERT_EQ(0, truncate(self->place.seg, 8192 * GIB - PAGE));
+	ASSERT_EQ(0, in_child(commit_far_and_die, &g));
+	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
+	for (i = 0; i < OFFSETS; i++) {
+		EXPECT_EQ('f', file_byte(self->place.seg, offsets[i] + 7));
+		EXPECT_EQ(0, file_byte(self->place.seg, offsets[i] + 6));
+	}
+	ASSERT_EQ(0, stat(self->place.seg, &st));
+	EXPECT_GT(100, st.st_blocks * 512 / PAGE) {
+		TH_LOG("%ld blocks of a sparse file are taken", (long)st.st_blocks);
+	}
+}
+
+TEST_F(segments, can_be_many)
+{
+	static char paths[SEGMENTS][100], *at[SEGMENTS];
+	rvm_region_t region;
+	int round, i;
+
+	for (i = 0; i < SEGMENTS; i++) {
+		snprintf(paths[i], sizeof(paths[i]), "%s/%d", self->place.dir, i);
+		ASSERT_TRUE(file_make(paths[i], PAGE, 0));
+	}
+	for (round = 'g'; round <= 'h'; round++) {
+		ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+		for (i = 0; i < SEGMENTS; i++) {
+			ASSERT_RVM(RVM_SUCCESS,
+				   map_part(&region, paths[i], 0, 0, variant->flag));
+			at[i] = region.vmaddr + i;
+		}
+		ASSERT_RVM(RVM_SUCCESS, commit_bytes(at, SEGMENTS, round));
+		ASSERT_RVM(RVM_SUCCESS, rvm_truncate());
+		for (i = 0; i < SEGMENTS; i++)
+			EXPECT_EQ(round, file_byte(paths[i], i));
+		ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	}
+}
+
+TEST_F(segments, can_have_many_regions)
+{
+	static char *at[REGIONS];
+	rvm_region_t region;
+	int i;
+
+	ASSERT_EQ(0, truncate(self->place.seg, 2 * REGIONS * PAGE));
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	/* every second page, the last one first */
+	for (i = REGIONS - 1; i >= 0; i--) {
+		ASSERT_RVM(RVM_SUCCESS, map_part(&region, self->place.seg, 2 * i * PAGE, PAGE,
+						 variant->flag));
+		at[i] = region.vmaddr + i;
+	}
+	EXPECT_REFUSED(RVM_EOVERLAP, "mapped already",
+		       map_part(&region, self->place.seg, PAGE, 2 * PAGE, variant->flag));
+	ASSERT_RVM(RVM_SUCCESS, commit_bytes(at, REGIONS, 'i'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());
+	for (i = 0; i < REGIONS; i++)
+		EXPECT_EQ('i', file_byte(self->place.seg, 2 * i * PAGE + i));
+	for (i = 0; i < REGIONS; i++) {
+		rvm_init_region(&region);
+		region.vmaddr = at[i] - i;
+		ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&region));
+	}
+}
+
+/* A range of 5 GiB, without old values, so that nothing of that size is ever in memory. */
+TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
+{
+	struct place *place = &self->place;
+	rvm_tid_t tid;
+
+	ASSERT_EQ(0, truncate(place->seg, 6 * GIB));
+	ASSERT_RVM(RVM_SUCCESS, place_open(place));
+	ASSERT_RVM(RVM_SUCCESS, map_part(&self->region, place->seg, 0, 0, variant->flag));
+	rvm_init_tid(&tid);
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&tid, no_restore));
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_range(&tid, self->region.vmaddr + PAGE, 5 * GIB));
+	put(self->region.vmaddr + PAGE, 'j');
+	EXPECT_REFUSED(RVM_ETOO_BIG, "larger log", rvm_end_transaction(&tid, flush));
+	rvm_abort_transaction(&tid);
+	ASSERT_RVM(RVM_SUCCESS, rvm_flush());
+	ASSERT_RVM(RVM_SUCCESS, commit_byte(self->region.vmaddr, 'k'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());
+	EXPECT_EQ('k', file_byte(place->seg, 0));
+}
+
+static void __attribute__((constructor)) variants(void)
+{
+	drop_variants();
+}
+
+TEST_HARNESS_MAIN

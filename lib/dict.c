@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What a log stores twice at a fixed place: its segment dictionary. */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,24 @@ struct dict_entry *dict_add(struct dict *dict, const char *path, uint64_t length
 void dict_drop_last(struct dict *dict)
 {
 	free(dict->entries[--dict->count].path);
+}
+
+size_t dict_drop(struct dict *dict, bool (*drop)(const struct dict_entry *entry))
+{
+	size_t i, kept = 0, dropped;
+
+	for (i = 0; i < dict->count; i++) {
+		if (drop(&dict->entries[i])) {
+			free(dict->entries[i].path);
+			continue;
+		}
+		dict->entries[kept] = dict->entries[i];
+		dict->entries[kept].id = kept + 1;
+		kept++;
+	}
+	dropped = dict->count - kept;
+	dict->count = kept;
+	return dropped;
 }
 
 void dict_free(struct dict *dict)
@@ -156,8 +175,9 @@ static int write_copies(struct logfile *file, const struct format_status *status
 
 		if (format_dict_encode(buf, status->dict_size, status->uuid, dict->sequence + 1,
 				       list, dict->count))
-			return err_set(ENOSPC, "log %s: its dictionary holds no more segments",
-				       file->path);
+			return err_set(ENOSPC, "log %s: its dictionary of %" PRIu64
+				       " bytes holds no more segments than the %zu it has; `rvm forget' drops those that are not used",
+				       file->path, status->dict_size, dict->count - 1);
 		dict->sequence++;
 		err = logfile_write(file, copy_position(status, older), buf, status->dict_size);
 		if (err)

@@ -114,6 +114,15 @@ struct dict_entry *dict_add(struct dict *dict, const char *path, uint64_t length
 /** dict_drop_last() - undo dict_add() */
 void dict_drop_last(struct dict *dict);
 
+/**
+ * dict_drop() - drop entries in memory, and number the others from 1 on
+ * @dict: of a log without any record
+ * @drop: is an entry to be dropped?
+ *
+ * Return: how many it were.
+ */
+size_t dict_drop(struct dict *dict, bool (*drop)(const struct dict_entry *entry));
+
 /** dict_by_path() - the entry of a path, or NULL */
 struct dict_entry *dict_by_path(const struct dict *dict, const char *path);
 

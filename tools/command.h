@@ -68,6 +68,7 @@ int command_dump(int argc, char **argv);
 int command_recover(int argc, char **argv);
 int command_truncate(int argc, char **argv);
 int command_resize_log(int argc, char **argv);
+int command_forget(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_restore(int argc, char **argv);

@@ -25,6 +25,7 @@ static const struct command {
 	{ "recover", command_recover },
 	{ "truncate", command_truncate },
 	{ "resize-log", command_resize_log },
+	{ "forget", command_forget },
 	{ "backup", command_backup },
 	{ "verify", command_verify },
 	{ "restore", command_restore },
@@ -42,6 +43,7 @@ static const char doc[] =
 	"  recover LOG                     bring committed changes to the segments\n"
 	"  truncate LOG                    bring them there and empty the log\n"
 	"  resize-log LOG [SIZE]           make a log larger or smaller\n"
+	"  forget LOG                      forget the segments that are gone\n"
 	"  backup LOG DIR                  copy its segments and records\n"
 	"  verify DIR                      check every byte of a backup\n"
 	"  restore DIR                     put a backup where it came from\n"

@@ -408,6 +408,9 @@ TEST_F(loader, a_damaged_rest_of_the_map_is_found)
 	ASSERT_TRUE(file_write(path, at + 100, "x", 1));
 	EXPECT_REFUSED(RVM_ESEGMENT_HDR, "rest", reload(&self->place));
 	ASSERT_EQ(0, truncate(path, 300 * PAGE));
+	EXPECT_REFUSED(RVM_EOFFSET, "cut off", reload(&self->place));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
 	EXPECT_RVM(RVM_ESEGMENT_HDR, reload(&self->place));
 }
 

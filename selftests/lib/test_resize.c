@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A log of another size: nothing is lost, wherever the change ends. */
+/* A log of another size, or with fewer segments: nothing is lost, wherever the change ends. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kselftest_harness.h"
 
+#include "forget.h"
 #include "logtest.h"
 #include "resize.h"
 
@@ -284,6 +285,118 @@ TEST_F(change, may_fail_at_every_call)
 			}
 		}
 	}
+}
+
+static const char *gone;
+
+/* One file is gone; what is merely unreachable is not. */
+static int canonical(const char *path, char out[PATH_MAX])
+{
+	if (!strcmp(path, gone))
+		return -ENOENT;
+	return strcmp(path, "/unreachable") ? mem_canonical(path, out) : -EACCES;
+}
+
+/* A log that knows /gone, SEG and /unreachable, in this order, and a record about SEG. */
+static int prepare_three(void)
+{
+	struct log_range r = { .segment = 2, .length = 5, .data = "12345" };
+	struct log *log;
+	uint64_t lsn;
+	uint32_t id;
+	int err;
+
+	err = make_disk(SMALL);
+	if (!err)
+		err = log_open(LOG, 0, false, &log);
+	if (err)
+		return err;
+	err = recover_log(log, NULL, NULL, NULL);
+	if (!err)
+		err = log_name_segment(log, "/gone", 4096, &id);
+	if (!err)
+		err = log_name_segment(log, SEG, SEG_SIZE, &id);
+	if (!err)
+		err = log_name_segment(log, "/unreachable", 4096, &id);
+	if (!err)
+		err = log_append(log, 1, &r, 1, &lsn);
+	if (!err)
+		err = log_flush(log, lsn);
+	mem.dead = true;
+	log_close(log);
+	mem_power_loss(1);
+	gone = "/gone";
+	os.canonical = canonical;
+	return err;
+}
+
+/* How many segments the log knows; -1 if it is not the ones that it should. */
+static int known(void)
+{
+	static const char * const names[2][3] = {
+		{ SEG, "/unreachable" }, { "/gone", SEG, "/unreachable" }
+	};
+	struct log_segment entry;
+	struct log *log;
+	int n, i;
+
+	if (log_open(LOG, 0, false, &log))
+		return -1;
+	if (recover_log(log, NULL, NULL, NULL)) {
+		log_close(log);
+		return -1;
+	}
+	n = log_segments(log);
+	for (i = 0; n >= 2 && n <= 3 && i < n; i++)
+		if (log_segment(log, i + 1, &entry) || strcmp(entry.path, names[n - 2][i]))
+			n = -1;
+	log_close(log);
+	return n;
+}
+
+TEST(segments_that_are_gone_are_forgotten)
+{
+	size_t n = 0;
+
+	ASSERT_EQ(0, prepare_three());
+	EXPECT_EQ(0, log_forget(LOG, false, &n));
+	EXPECT_EQ(1, n);
+	EXPECT_EQ(2, known());
+	EXPECT_EQ(0, memcmp(mem_find(SEG)->data, "12345", 5));
+	EXPECT_EQ(0, log_forget(LOG, true, &n));
+	EXPECT_EQ(2, n);
+	EXPECT_EQ(0, known());
+	EXPECT_EQ(0, log_forget(LOG, true, &n));
+	EXPECT_EQ(0, n);
+}
+
+TEST(forgetting_may_lose_power_at_every_call)
+{
+	unsigned int calls, at, choice, n[4] = { 0 };
+	size_t forgotten;
+
+	ASSERT_EQ(0, prepare_three());
+	ASSERT_EQ(0, log_forget(LOG, false, &forgotten));
+	EXPECT_EQ(1, forgotten);
+	calls = mem.calls;
+	for (at = 1; at <= calls; at++) {
+		for (choice = 0; choice < CHOICES; choice++) {
+			int found;
+
+			ASSERT_EQ(0, prepare_three());
+			mem.power_at = at;
+			ASSERT_NE(0, log_forget(LOG, false, &forgotten));
+			mem_power_loss(choice);
+			found = known();
+			ASSERT_TRUE(found == 2 || found == 3) {
+				TH_LOG("power lost at call %u of %u: %s", at, calls, err_text());
+			}
+			n[found]++;
+			ASSERT_EQ(0, memcmp(mem_find(SEG)->data, "12345", 5));
+		}
+	}
+	EXPECT_NE(0, n[2]);
+	EXPECT_NE(0, n[3]);
 }
 
 TEST_HARNESS_MAIN

@@ -158,6 +158,13 @@ static int far_geometry(int fd, struct os_geometry *geometry)
 	return err;
 }
 
+static ssize_t far_pread(int fd, void *buf, size_t length, uint64_t offset)
+{
+	if (fd == segment_fd)
+		return offset < FAR ? 0 : mem_pread(fd, buf, length, offset - FAR);
+	return mem_pread(fd, buf, length, offset);
+}
+
 static ssize_t far_pwritev(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
 {
 	if (fd == segment_fd) {
@@ -180,6 +187,7 @@ TEST(the_last_byte_of_a_segment_of_2_to_the_63rd_is_recovered)
 	ASSERT_EQ(0, open_log(0, &log));
 	segment_fd = mem_find(SEG) - mem.files + 100;
 	os.geometry = far_geometry;
+	os.pread = far_pread;
 	os.pwritev = far_pwritev;
 	ASSERT_EQ(0, log_name_segment(log, SEG, INT64_MAX, &id));
 	ASSERT_EQ(0, log_append(log, 1, &r, 1, &lsn));

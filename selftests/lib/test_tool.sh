@@ -69,7 +69,7 @@ echo "TAP version 13"
 expect "no command is wrong" 2 "a command is missing" "$rvm"
 expect "an unknown command is wrong" 2 "no command frob" "$rvm" frob
 expect "--help tells the commands and the exit codes" 0 "Exit codes" "$rvm" --help
-for command in create-log create-segment status dump recover truncate resize-log; do
+for command in create-log create-segment status dump recover truncate resize-log forget; do
 	expect "$command --help" 0 "Usage: rvm $command" "$rvm" $command --help
 	expect "$command without arguments is wrong" 2 "arguments are missing" "$rvm" $command
 	expect "$command with too many is wrong" 2 "too many arguments" "$rvm" $command a 4K b
@@ -95,7 +95,7 @@ expect "create-segment" 0 "" "$rvm" create-segment seg 5000
 expect "and it has whole pages" 0 "8192" stat -c "%s" seg
 expect "create-segment again" 6 "exists already" "$rvm" create-segment seg 4096
 
-for command in status dump recover truncate; do
+for command in status dump recover truncate forget; do
 	expect "$command of no file" 1 "no such file" "$rvm" $command none
 	expect "$command of no log" 5 "too short|not a log" "$rvm" $command file
 	expect "$command of a directory" 5 "directory|regular" "$rvm" $command .
@@ -157,6 +157,20 @@ expect "and it has whole blocks" 0 "record area +8192 bytes" "$rvm" status log
 "$here/make_log" log seg 5 killed
 expect "the smaller log works" 0 "recovered: 5 transactions" "$rvm" recover log
 
+cp seg other
+"$here/make_log" log other 2 closed
+"$here/make_log" log seg 3 killed
+expect "forget keeps segments that are there" 0 "forgotten: 0 segments" "$rvm" forget log
+rm other
+expect "forget drops one that is gone" 0 "forgotten: 1 segments" "$rvm" forget log
+expect "the others are there" 0 "whole, 1 segments" "$rvm" status log
+"$here/make_log" log seg 4 killed
+expect "and are recovered" 0 "recovered: 4 transactions" "$rvm" recover log
+expect "forget --all drops all" 0 "forgotten: 1 segments" "$rvm" forget --all log
+expect "none is there then" 0 "whole, 0 segments" "$rvm" status log
+"$here/make_log" log seg 5 killed
+expect "they are entered again" 0 "recovered: 5 transactions" "$rvm" recover log
+
 mkfifo input
 "$here/make_log" log seg 2 open < input > ready &
 reader=$!
@@ -167,6 +181,7 @@ done
 expect "recover of a log that is in use" 4 "another process" "$rvm" recover log
 expect "truncate of a log that is in use" 4 "another process" "$rvm" truncate log
 expect "resize-log of a log that is in use" 4 "another process" "$rvm" resize-log log 128K
+expect "forget of a log that is in use" 4 "another process" "$rvm" forget log
 expect "create-log over a log that is in use" 4 "another process" "$rvm" create-log --force log 4K
 expect "status of a log that is in use" 0 "state +in use" "$rvm" status log
 expect "dump of a log that is in use" 0 "transaction 2" "$rvm" dump log

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The files of a trial: log, segment, others; and what is written to disks. */
+#ifndef SELFTESTS_BENCH_FILES_H
+#define SELFTESTS_BENCH_FILES_H
+
+#include <limits.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "trial.h"
+
+/** files_path() - the path of a trial's file */
+void files_path(const struct setting *setting, const char *name, char path[PATH_MAX]);
+
+/** files_create() - make a file, write all of it once; Return: a descriptor, open with @flags */
+int files_create(const struct setting *setting, const char *name, size_t length, int flags);
+
+/** files_forget() - have the page cache forget a file */
+void files_forget(int fd);
+
+/**
+ * files_initialize() - initialize the library on a trial's log, which is made if it is missing
+ * @setting: the trial
+ * @truncate: percent, as in rvm_options_t
+ */
+void files_initialize(const struct setting *setting, long truncate);
+
+/** files_open() - initialize, and map an array of accounts that is in memory already */
+char *files_open(const struct setting *setting, long truncate);
+
+/** files_written() - bytes that this process had written to disks; 0 where nobody counts */
+uint64_t files_written(void);
+
+#endif

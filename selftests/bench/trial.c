@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0
+/* One measurement of one subject, in a process of its own. */
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "clock.h"
+#include "trial.h"
+
+static void empty(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+
+	while (dir && (entry = readdir(dir)))
+		unlinkat(dirfd(dir), entry->d_name, 0);
+	if (dir)
+		closedir(dir);
+}
+
+void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome)
+{
+	struct outcome *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int status = 1;
+	pid_t pid;
+
+	if (shared == MAP_FAILED)
+		die("mmap", strerror(errno));
+	empty(setting->dir);
+	fflush(NULL);
+	pid = fork();
+	if (!pid) {
+		fn(setting, shared);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
+		die("a trial", "it failed");
+	*outcome = *shared;
+	munmap(shared, sizeof(*shared));
+	empty(setting->dir);
+}

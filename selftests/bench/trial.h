@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* One measurement of one subject, in a process of its own, and what came out. */
+#ifndef SELFTESTS_BENCH_TRIAL_H
+#define SELFTESTS_BENCH_TRIAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * struct setting - what a trial is to do
+ * @dir: for its files; emptied before and after
+ * @flush: commits are durable
+ * @threads: that make transactions
+ * @ms: for so many milliseconds
+ * @array: bytes of the array of accounts
+ * @log: bytes of the log
+ * @map: bytes of the region, for the time of a map
+ * @truncating: the log is truncated all the time
+ */
+struct setting {
+	const char *dir;
+	bool flush;
+	unsigned int threads;
+	unsigned int ms;
+	size_t array;
+	size_t log;
+	size_t map;
+	bool truncating;
+};
+
+/**
+ * struct outcome - what came out; 0 where a trial does not measure it
+ * @rate: transactions, bytes or maps a second
+ * @log_bytes: bytes of log a transaction
+ * @disk_bytes: bytes that went to disks, truncation included, a transaction
+ * @latency: nanoseconds of a commit: half, 99 %, 99.9 % and all are below
+ */
+struct outcome {
+	double rate;
+	double log_bytes;
+	double disk_bytes;
+	double latency[4];
+};
+
+/** typedef trial_fn - a trial; it ends the process after an error */
+typedef void trial_fn(const struct setting *setting, struct outcome *outcome);
+
+/** trial_run() - make a trial in a child process; ends the program if it fails */
+void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome);
+
+/* The TPC-A-like transactions of this library, and the same stores without. */
+trial_fn trial_restore, trial_no_restore, trial_stores, trial_copies;
+
+/* The same bytes appended and synced, one write for all that wait. */
+trial_fn trial_append, trial_direct;
+
+/* Commit latencies of one thread. */
+trial_fn trial_latency;
+
+/* Bytes of log a second: recovery, and what bounds it. */
+trial_fn trial_recover, trial_read, trial_crc;
+
+/* Maps a second. */
+trial_fn trial_map;
+
+#endif

@@ -53,7 +53,7 @@
 #define SPOOL_MAX	65536	/* bytes of transactions that are merged */
 
 /* Groups that are written at once: more gain nothing, and make the groups smaller. */
-#define TAIL_GROUPS	3
+#define TAIL_GROUPS	2
 
 /**
  * struct tail_group - records that are written together

@@ -198,6 +198,9 @@ static int open_segment(const struct backup *b, const struct log_segment *entry)
 		pthread_rwlock_unlock(&b->source->regions->lock);
 	}
 	fd = os.open(path[0] ? path : entry->path, O_RDONLY | O_NONBLOCK, 0);
+	if (fd == -ENOENT)
+		return err_set(ENOENT, "segment %s: there is no such file; if the log needs it no more, `rvm forget' drops it",
+			       entry->path);
 	return fd < 0 ? err_set(-fd, "segment %s: cannot open it for a backup: %s", entry->path,
 				err_name(fd)) : fd;
 }

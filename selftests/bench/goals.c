@@ -74,9 +74,9 @@ static void set_truncating(struct setting *setting)
 	{ "O_DIRECT|O_DSYNC", trial_direct, true, NULL }, \
 	{ "rvm", trial_restore, false, NULL } } }
 
-#define SPOOLED(n) { "no_flush", "transactions/s", false, n, 0, true, { \
+#define SPOOLED(n) { "no_flush", "transactions/s", false, n, 0, false, { \
 	{ "undo+redo copies", trial_copies, true, NULL }, \
-	{ "stores", trial_stores, true, NULL }, \
+	{ "stores", trial_stores, false, NULL }, \
 	{ "rvm", trial_restore, false, NULL }, \
 	{ "rvm no_restore", trial_no_restore, false, NULL } } }
 

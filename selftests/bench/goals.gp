@@ -8,7 +8,7 @@ set style histogram clustered gap 1
 set style fill solid 0.7 border
 set grid ytics
 set yrange [0:*]
-set key left top
+set key above
 rows(name, subject, column) = sprintf("< grep '^\"%s\"' '%s' | grep '\"%s\"'", name, dat, subject)
 set multiplot layout 2,2
 
@@ -29,10 +29,12 @@ set ylabel "us"
 set xlabel ""
 set logscale y
 set yrange [*:*]
+set xtics rotate by 15 right
 plot sprintf("< grep '^\"latency' '%s'", dat) using ($6/1000):xtic(stringcolumn(1)[9:].", ".stringcolumn(3)) title "p50", \
      "" using ($7/1000) title "p99", "" using ($8/1000) title "p99.9"
 
 unset logscale y
+set xtics norotate
 set yrange [0:*]
 set title "Recovery"
 set ylabel "MB/s"

@@ -456,6 +456,7 @@ TEST_F(small, a_segment_that_is_gone_is_missed)
 	small_open(&self->small);
 	ASSERT_EQ(0, unlink(other));
 	EXPECT_REFUSED(RVM_EIO, other, rvm_backup(self->small.dir, NULL, NULL));
+	EXPECT_NE(NULL, strstr(rvm_error(), "rvm forget"));
 	EXPECT_EQ(-1, access(self->small.dir, F_OK));
 }
 

@@ -353,6 +353,19 @@ rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info);
 
 /**
+ * rvm_resize_log() - give a log that nobody has open more or less record space
+ * @options: log_dev names it
+ * @log_len: bytes of record space; 0 on a device: all of it
+ *
+ * It is recovered first.  A crash leaves it with the size before or after, and nothing is lost.
+ * A log that this process has open is refused like any other: terminate first.
+ *
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_EOPTIONS; RVM_EOFFSET no length for a log; RVM_ELOG not a
+ * log; RVM_ELOG_LOCKED it is open; RVM_ENO_SPACE it has its old size; and as rvm_initialize().
+ */
+rvm_return_t rvm_resize_log(rvm_options_t *options, rvm_offset_t *log_len);
+
+/**
  * rvm_grow_segment() - make a segment longer while it is in use
  * @data_dev: its path, a file or a block device
  * @length: bytes that it shall have; a device is taken as long as it is

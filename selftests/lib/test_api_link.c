@@ -28,7 +28,7 @@ static const struct {
 	SYMBOL(rvm_create_log), SYMBOL(rvm_durable), SYMBOL(rvm_durable_fd),
 	SYMBOL(rvm_end_transaction), SYMBOL(rvm_end_transaction_lsn), SYMBOL(rvm_error),
 	SYMBOL(rvm_flush), SYMBOL(rvm_free_options), SYMBOL(rvm_free_region),
-	SYMBOL(rvm_free_tid), SYMBOL(rvm_grow_segment),
+	SYMBOL(rvm_free_tid), SYMBOL(rvm_grow_segment), SYMBOL(rvm_resize_log),
 	SYMBOL(rvm_init_options), SYMBOL(rvm_init_region),
 	SYMBOL(rvm_init_tid), SYMBOL(rvm_initialize), SYMBOL(rvm_malloc_options),
 	SYMBOL(rvm_malloc_region), SYMBOL(rvm_malloc_tid), SYMBOL(rvm_map),

@@ -308,6 +308,38 @@ TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 	EXPECT_EQ('k', file_byte(place->seg, 0));
 }
 
+/* A log that crashed is made larger, then smaller; what it held is in the segment. */
+TEST_F(segments, keep_what_a_log_of_another_size_held)
+{
+	struct growth g = { &self->place, variant->flag };
+	rvm_offset_t large = rvm_mk_offset(0, 3 * LOG_BYTES), small = rvm_mk_offset(0, PAGE);
+	rvm_offset_t none = rvm_mk_offset(0, 0), high = rvm_mk_offset(1, 0);
+	rvm_options_t options;
+
+	place_options(&self->place, &options);
+	ASSERT_EQ(0, in_child(grow_and_die, &g));
+	EXPECT_REFUSED(RVM_EINIT, "not initialized", rvm_resize_log(&options, &large));
+	ASSERT_RVM(RVM_SUCCESS, RVM_INIT(NULL));
+	EXPECT_REFUSED(RVM_EOPTIONS, "no options", rvm_resize_log(NULL, &large));
+	EXPECT_REFUSED(RVM_EOFFSET, "missing", rvm_resize_log(&options, NULL));
+	EXPECT_REFUSED(RVM_EOFFSET, "2^64", rvm_resize_log(&options, &high));
+	EXPECT_REFUSED(RVM_EOFFSET, "at least one byte", rvm_resize_log(&options, &none));
+	ASSERT_RVM(RVM_SUCCESS, rvm_resize_log(&options, &large));
+	EXPECT_EQ('c', file_byte(self->place.seg, SEG_BYTES));
+	EXPECT_EQ(3 * LOG_BYTES + 73728, file_length(self->place.log));
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_options(&options));
+	EXPECT_REFUSED(RVM_ELOG_LOCKED, "open", rvm_resize_log(&options, &small));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	ASSERT_RVM(RVM_SUCCESS, commit_byte(self->region.vmaddr, 'l'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	ASSERT_RVM(RVM_SUCCESS, RVM_INIT(NULL));
+	ASSERT_RVM(RVM_SUCCESS, rvm_resize_log(&options, &small));
+	EXPECT_EQ('l', file_byte(self->place.seg, 0));
+	EXPECT_EQ(PAGE + 73728, file_length(self->place.log));
+	options.log_dev = self->place.seg;
+	EXPECT_REFUSED(RVM_ELOG, "not a log", rvm_resize_log(&options, &small));
+}
+
 static void __attribute__((constructor)) variants(void)
 {
 	drop_variants();

@@ -83,6 +83,15 @@ char *files_open(const struct setting *setting, long truncate)
 	return region.vmaddr;
 }
 
+void files_settle(const struct setting *setting)
+{
+	int fd = open(setting->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (fd < 0 || syncfs(fd))
+		die(setting->dir, strerror(errno));
+	close(fd);
+}
+
 uint64_t files_written(void)
 {
 	FILE *file = fopen("/proc/self/io", "re");

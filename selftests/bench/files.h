@@ -28,6 +28,9 @@ void files_initialize(const struct setting *setting, long truncate);
 /** files_open() - initialize, and map an array of accounts that is in memory already */
 char *files_open(const struct setting *setting, long truncate);
 
+/** files_settle() - wait until the disk has what making and removing files left to it */
+void files_settle(const struct setting *setting);
+
 /** files_written() - bytes that this process had written to disks; 0 where nobody counts */
 uint64_t files_written(void);
 

@@ -173,8 +173,11 @@ static uint64_t run_tellers(char *base)
 
 static uint64_t measure(transact_fn *fn, char *base, struct outcome *outcome)
 {
-	uint64_t written = files_written(), start = clock_ns(), done;
+	uint64_t written, start, done;
 
+	files_settle(setting);
+	written = files_written();
+	start = clock_ns();
 	transact = fn;
 	end_ns = start + setting->ms * 1000000UL;
 	done = run_tellers(base);

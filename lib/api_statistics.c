@@ -137,13 +137,17 @@ static void fill_last(rvm_statistics_t *s, const struct statistics_last *last)
 static void fill_now(rvm_statistics_t *s)
 {
 	struct log_state state;
+	uint64_t used;
 
 	s->n_uncommit = txs_open(&rvm.txs, NULL, NULL);
 	if (!rvm.log)
 		return;
+	used = log_used(rvm.log);
 	log_state(rvm.log, &state);
-	s->no_flush_length = offset_of(state.tail - state.durable);
-	s->log_dev_cur = (double)(state.tail - state.head) / state.size * 100;
+	s->n_no_flush = state.spooled;
+	if (state.head + used > state.durable)
+		s->no_flush_length = offset_of(state.head + used - state.durable);
+	s->log_dev_cur = (double)used / state.size * 100;
 	if (s->log_dev_max < s->log_dev_cur)
 		s->log_dev_max = s->log_dev_cur;
 }

@@ -43,6 +43,7 @@ struct log_range {
  * @error: 0, or the negative errno that poisoned the log
  * @bytes_written: bytes that were written to the log since it was opened
  * @flushes: syncs of the log since it was opened
+ * @spooled: transactions that wait in the spool
  */
 struct log_state {
 	unsigned char uuid[16];
@@ -55,6 +56,7 @@ struct log_state {
 	int error;
 	uint64_t bytes_written;
 	uint64_t flushes;
+	uint64_t spooled;
 };
 
 /**

@@ -204,6 +204,7 @@ void tail_state(struct tail *t, struct log_state *state)
 	state->error = t->error;
 	state->bytes_written = t->bytes_written;
 	state->flushes = t->flushes;
+	state->spooled = t->spool.n_live;
 	pthread_mutex_unlock(&t->lock);
 }
 

@@ -357,6 +357,81 @@ TEST_F(statistics, calls_of_rvm_flush_are_counted)
 	EXPECT_EQ(4, self->now.tot_rvm_flush);
 }
 
+/* Synchronous writes to the log's records, as the system sees them. */
+static uint64_t area_start, seen_writes, seen_bytes;
+
+static ssize_t seeing_pwritev(int fd, const struct iovec *iov, int n, uint64_t offset, bool sync)
+{
+	ssize_t done = os_real.pwritev(fd, iov, n, offset, sync);
+
+	if (offset >= area_start && done > 0) {
+		__atomic_add_fetch(&seen_writes, 1, __ATOMIC_RELAXED);
+		__atomic_add_fetch(&seen_bytes, done, __ATOMIC_RELAXED);
+	}
+	return done;
+}
+
+TEST_F(statistics, flushes_and_bytes_are_those_that_the_system_saw)
+{
+	area_start = file_length(self->place.log) - LOG_BYTES;
+	os.pwritev = seeing_pwritev;
+	ASSERT_TRUE(work(self->region.vmaddr, &self->model));
+	ASSERT_RVM(RVM_SUCCESS, rvm_flush());
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
+	EXPECT_LT(10, seen_writes);
+	EXPECT_EQ(seen_writes, self->now.n_flush);
+	EXPECT_EQ(seen_writes, self->now.tot_flush);
+	EXPECT_EQ(seen_bytes, self->now.log_written.low);
+	EXPECT_EQ(seen_bytes, self->now.tot_log_written.low);
+	EXPECT_EQ(seen_writes, sum(self->now.flush_times, 10));
+	EXPECT_LT(0, self->now.flush_time.tv_sec * 1000000 + self->now.flush_time.tv_usec);
+	EXPECT_EQ(0, self->now.n_wrap);
+	EXPECT_EQ(0, self->now.n_split);
+	EXPECT_EQ(0, self->now.n_no_flush);
+	EXPECT_EQ(0, self->now.no_flush_length.low);
+}
+
+/* Nothing but time and size ends a spool: either nothing was written, or it was counted. */
+TEST_F(statistics, what_waits_for_a_flush_is_told)
+{
+	static const rvm_length_t piece[] = { 64 };
+	rvm_length_t flushes;
+	int i;
+
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
+	flushes = self->now.n_flush;
+	for (i = 0; i < 5; i++)
+		ASSERT_TRUE(commit_pieces(self->region.vmaddr + i * PAGE, piece, 1, no_flush,
+					  &self->model));
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
+	if (self->now.n_flush == flushes) {
+		EXPECT_EQ(5, self->now.n_no_flush);
+		EXPECT_LE(5 * 64, self->now.no_flush_length.low);
+	}
+	ASSERT_RVM(RVM_SUCCESS, rvm_flush());
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
+	EXPECT_LT(flushes, self->now.n_flush);
+	EXPECT_EQ(0, self->now.n_no_flush);
+	EXPECT_EQ(0, self->now.no_flush_length.low);
+}
+
+TEST_F(statistics, what_newer_transactions_cover_is_counted)
+{
+	static const rvm_length_t piece[] = { 64 };
+	int i;
+
+	for (i = 0; i < 10; i++)
+		ASSERT_TRUE(commit_pieces(self->region.vmaddr, piece, 1, no_flush, &self->model));
+	ASSERT_RVM(RVM_SUCCESS, rvm_flush());
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
+	/* The last of each spool is covered by none after it. */
+	EXPECT_EQ(64 * self->now.n_trans_coalesced, self->now.trans_overlap.low);
+	EXPECT_GE(9, self->now.n_trans_coalesced);
+	if (self->now.n_flush == 1) {
+		EXPECT_EQ(9, self->now.n_trans_coalesced);
+	}
+}
+
 /* One thread's share of the work, on a page of its own. */
 struct worker {
 	pthread_t thread;

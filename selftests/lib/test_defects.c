@@ -3,7 +3,7 @@
  * What was wrong in CMU RVM 1.29, reproduced on it, and must not be wrong here.
  *
  *	a no_flush commit logs what is in memory later
- *		test_api_crash: a_late_flush_logs_the_bytes_of_the_commit_not_those_of_the_next_transaction
+ *		test_api_crash: a_late_flush_logs_the_bytes_of_the_commit_...
  *	an empty flush commit does not flush those before it
  *		test_api_crash: an_empty_commit_in_flush_mode_makes_those_before_it_durable
  *	unmap and map again shows stale bytes

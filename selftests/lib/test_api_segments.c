@@ -263,9 +263,14 @@ TEST_F(segments, can_be_many)
 TEST_F(segments, can_have_many_regions)
 {
 	static char *at[REGIONS];
+	struct rlimit limit;
 	rvm_region_t region;
 	int i;
 
+	/* with the module each region is an open file */
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	ASSERT_EQ(0, truncate(self->place.seg, 2 * REGIONS * PAGE));
 	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
 	/* every second page, the last one first */
@@ -285,6 +290,21 @@ TEST_F(segments, can_have_many_regions)
 		region.vmaddr = at[i] - i;
 		ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&region));
 	}
+}
+
+TEST_F(segments, say_when_there_are_no_descriptors)
+{
+	struct rlimit limit, old;
+
+	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	limit = old;
+	limit.rlim_cur = 3;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_REFUSED(RVM_ENO_MEMORY, "Too many open files",
+		       place_map(&self->place, &self->region, variant->flag));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
 }
 
 /* A range of 5 GiB, without old values, so that nothing of that size is ever in memory. */

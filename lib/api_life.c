@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "committed.h"
 #include "instance.h"
 #include "log.h"
 #include "recover.h"
@@ -31,6 +32,8 @@ static void keep_options(const rvm_options_t *options)
 	truncator_set_percent(&rvm.truncator, options->truncate);
 	log_set_interval(rvm.log, options->flush_interval);
 	log_set_merge(rvm.log, options->flags & RVM_COALESCE_TRANS);
+	truncator_set_incremental(&rvm.truncator, options->flags & RVM_INCREMENTAL_TRUNCATION,
+				  committed_copy, &rvm.txs);
 }
 
 static int create_if_asked(const rvm_options_t *options)

@@ -104,6 +104,7 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 		.addr = region->vmaddr,
 		.tracker = flags & TRACKERS,
 		.strict = flags & RVM_STRICT,
+		.incremental = rvm.options.flags & RVM_INCREMENTAL_TRUNCATION,
 		.create_length = flags & RVM_CREATE_SEGMENT ? region->dev_length.low : 0,
 	};
 	struct segment *segment;

@@ -62,7 +62,7 @@ static int add_range(struct tx *tx, struct region *region, uint64_t start, uint6
 		.length = end - start,
 		.data = data,
 	};
-	if (!region->tracker->ops->writeback)
+	if (!region->noted)
 		return 0;
 	return region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT);
 }
@@ -199,7 +199,7 @@ static int append(struct truncator *tr, struct tx *tx, bool durable, uint64_t *l
 			statistics_wait();
 		waited = true;
 		statistics_truncation(STATISTICS_BY_COMMIT);
-		err = truncate_log(tr);
+		err = truncate_make_room(tr);
 		if (err)
 			return err_add(err, "no room for the transaction: ");
 	}

@@ -24,9 +24,8 @@ static void free_region(struct region *region)
 {
 	if (region->tracker)
 		region->tracker->ops->close(region->tracker);
-	rangeset_free(&region->dirty);
+	dirty_free(&region->dirty);
 	rangeset_free(&region->busy);
-	pthread_mutex_destroy(&region->dirty_lock);
 	pthread_cond_destroy(&region->idle);
 	pthread_mutex_destroy(&region->lock);
 	free(region);
@@ -160,19 +159,20 @@ static int check_overlap(struct regions *regions, const struct segment *segment,
 	return err;
 }
 
-static struct region *new_region(struct segment *segment, uint64_t offset, uint64_t length)
+static struct region *new_region(struct log *log, struct segment *segment, uint64_t offset,
+				 uint64_t length)
 {
 	struct region *region = calloc(1, sizeof(*region));
 
 	if (!region)
 		return NULL;
+	region->log = log;
 	region->segment = segment;
 	region->offset = offset;
 	region->length = length;
 	pthread_mutex_init(&region->lock, NULL);
 	pthread_cond_init(&region->idle, NULL);
-	pthread_mutex_init(&region->dirty_lock, NULL);
-	rangeset_init(&region->dirty);
+	dirty_init(&region->dirty);
 	rangeset_init(&region->busy);
 	return region;
 }
@@ -194,6 +194,7 @@ static int open_tracker(struct region *region, const struct region_spec *spec)
 		return err_add(err, "%s: ", region->segment->path);
 	region->base = region->tracker->base;
 	region->strict = spec->strict;
+	region->noted = spec->incremental || region->tracker->ops->writeback;
 	return 0;
 }
 
@@ -224,7 +225,7 @@ int region_map(struct regions *regions, struct log *log, struct segment *segment
 		err = check_overlap(regions, segment, spec->offset, length);
 	if (err)
 		return err;
-	region = new_region(segment, spec->offset, length);
+	region = new_region(log, segment, spec->offset, length);
 	if (!region)
 		return err_set(ENOMEM, "%s: out of memory for a region", segment->path);
 	err = open_tracker(region, spec);
@@ -284,12 +285,7 @@ struct region *region_find(struct regions *regions, const void *addr)
 
 int region_note_dirty(struct region *region, uint64_t first, uint64_t last)
 {
-	int err;
-
-	if (!region->tracker->ops->writeback)
+	if (!region->noted)
 		return 0;
-	pthread_mutex_lock(&region->dirty_lock);
-	err = rangeset_add(&region->dirty, first, last + 1, NULL, NULL);
-	pthread_mutex_unlock(&region->dirty_lock);
-	return err;
+	return dirty_note(&region->dirty, region->log, first, last);
 }

@@ -3,7 +3,7 @@
  * Regions: mapped parts of segments, found by address.
  *
  * Lock order: region.lock (by address, if several), then part.lock (part.h) or the
- * truncator's lock, then regions.lock for reading, then region.dirty_lock.
+ * truncator's lock, then regions.lock for reading, then region.dirty.lock.
  * Whoever holds regions.lock for writing waits for no other lock.
  */
 #ifndef RVM_LIB_REGION_H
@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dirty.h"
 #include "range.h"
 
 struct log;
@@ -36,9 +37,9 @@ struct tx_part;
  * @idle: signalled when tracked becomes NULL
  * @tracked: the transaction that is tracked here, or NULL
  * @parts: explicit transactions that declared ranges here
- * @dirty_lock: guards dirty
- * @dirty: pages that were committed since they were last written back; only
- *	kept where the tracker writes back
+ * @log: where its records are
+ * @noted: dirty is kept: the tracker writes back, or truncation is incremental
+ * @dirty: pages that were committed since they were last written out
  * @busy: pages that the running truncation holds, because they could not be
  *	written back; guarded by the truncator's lock
  */
@@ -55,8 +56,9 @@ struct region {
 	pthread_cond_t idle;
 	struct tx *tracked;
 	struct tx_part *parts;
-	pthread_mutex_t dirty_lock;
-	struct rangeset dirty;
+	struct log *log;
+	bool noted;
+	struct dirty dirty;
 	struct rangeset busy;
 };
 
@@ -80,6 +82,7 @@ struct regions {
  * @addr: where, or NULL
  * @tracker: RVM_TRACK_* or 0 for the best
  * @strict: see struct region
+ * @incremental: its pages are noted for incremental truncation
  * @create_length: make a missing segment so long, or 0
  */
 struct region_spec {
@@ -89,6 +92,7 @@ struct region_spec {
 	void *addr;
 	unsigned long tracker;
 	bool strict;
+	bool incremental;
 	uint64_t create_length;
 };
 
@@ -153,7 +157,8 @@ struct region *region_find(struct regions *regions, const void *addr);
  * @first: first page
  * @last: last page
  *
- * Called before log_append(), while the pages are owned or held.
+ * Called before log_append(), while the pages are owned or held, or declared ranges say that
+ * they are in use.
  *
  * Return: 0 or -ENOMEM.
  */

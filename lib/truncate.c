@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Truncation: bring what the log holds into the segments and free its space. */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "err.h"
+#include "increment.h"
 #include "log.h"
 #include "recover.h"
 #include "region.h"
@@ -14,9 +16,16 @@
 
 #define CHUNK	1024	/* pages asked for at once */
 
-/* A chunk of one region's dirty pages. */
+/**
+ * struct chunk - some of a region's dirty pages
+ * @region: the region
+ * @taken: in the order of the queue
+ * @pages: the same
+ * @n: how many
+ */
 struct chunk {
 	struct region *region;
+	struct queued_page taken[CHUNK];
 	uint64_t pages[CHUNK];
 	size_t n;
 };
@@ -45,7 +54,6 @@ static int write_chunk(struct chunk *chunk)
 	int err, late;
 
 	err = tracker->ops->writeback(tracker, chunk->pages, chunk->n, held, &n_held);
-	chunk->n = 0;
 	if (err || !n_held)
 		return err;
 	for (i = 0; i < n_held; i++)
@@ -55,55 +63,75 @@ static int write_chunk(struct chunk *chunk)
 	return err ? err : late;
 }
 
-static int add_pages(void *arg, uint64_t start, uint64_t end)
+/* What failed is queued again, last first; what is busy stays reserved until the end. */
+static void finish_chunk(struct chunk *chunk, bool failed)
 {
-	struct chunk *chunk = arg;
+	struct region *region = chunk->region;
+	size_t i = chunk->n;
+
+	while (i--) {
+		uint64_t page = chunk->taken[i].page;
+
+		if (rangeset_overlaps(&region->busy, page, page + 1))
+			continue;
+		if (failed)
+			dirty_back(&region->dirty, page, chunk->taken[i].lsn);
+		else
+			dirty_done(&region->dirty, page);
+	}
+}
+
+/* All pages that records below @to may reference. */
+static int write_region(struct region *region, uint64_t to)
+{
+	struct chunk *chunk = malloc(sizeof(*chunk));
 	int err = 0;
 
-	while (start < end && !err) {
-		chunk->pages[chunk->n++] = start++;
-		if (chunk->n == CHUNK)
-			err = write_chunk(chunk);
+	if (!chunk)
+		return err_set(ENOMEM, "out of memory for truncation");
+	chunk->region = region;
+	while (!err) {
+		chunk->n = dirty_take(&region->dirty, chunk->taken, CHUNK, to);
+		if (!chunk->n)
+			break;
+		for (size_t i = 0; i < chunk->n; i++)
+			chunk->pages[i] = chunk->taken[i].page;
+		err = write_chunk(chunk);
+		finish_chunk(chunk, err);
 	}
+	free(chunk);
 	return err;
 }
 
-static int add_dirty(void *arg, uint64_t start, uint64_t end)
-{
-	return region_note_dirty(arg, start, end - 1);
-}
-
-static int write_region(struct region *region)
-{
-	struct chunk chunk = { .region = region };
-	struct rangeset taken;
-	int err;
-
-	pthread_mutex_lock(&region->dirty_lock);
-	taken = region->dirty;
-	rangeset_init(&region->dirty);
-	pthread_mutex_unlock(&region->dirty_lock);
-
-	err = rangeset_for_each(&taken, add_pages, &chunk);
-	if (!err && chunk.n)
-		err = write_chunk(&chunk);
-	if (err)
-		rangeset_for_each(&taken, add_dirty, region);
-	rangeset_free(&taken);
-	return err;
-}
-
-/* Step 4: what was busy is still dirty in memory. */
-static int release_busy(struct region *region)
+/*
+ * Step 4: what was busy is still dirty in memory.  Its records below @to are in the segment; if
+ * the truncation failed the old place in the queue is lost, and @to is the head.
+ */
+static void release_busy(struct region *region, uint64_t to)
 {
 	const struct range *r;
-	int err;
 
-	err = rangeset_for_each(&region->busy, add_dirty, region);
-	for (r = rangeset_first(&region->busy); r; r = rangeset_next(r))
-		region->tracker->ops->release(region->tracker, r->start, r->end - 1, 0);
-	rangeset_clear(&region->busy);
-	return err;
+	for (r = rangeset_last(&region->busy); r; r = rangeset_last(&region->busy)) {
+		uint64_t page = r->end - 1;
+
+		region->tracker->ops->release(region->tracker, page, page, 0);
+		rangeset_remove(&region->busy, page, page + 1);
+		dirty_back(&region->dirty, page, to);
+	}
+}
+
+/*
+ * Only truncate_unmap() takes regions away, so they stay while the truncator is locked; its lock
+ * of regions is for the list, and a map does not wait for the length of a truncation.
+ */
+static struct region *next_region(struct truncator *tr, struct region *region)
+{
+	struct region *next;
+
+	pthread_rwlock_rdlock(&tr->regions->lock);
+	next = region ? region->next : tr->regions->first;
+	pthread_rwlock_unlock(&tr->regions->lock);
+	return next;
 }
 
 static int find_segment(void *arg, uint32_t id, struct segment **out)
@@ -111,9 +139,11 @@ static int find_segment(void *arg, uint32_t id, struct segment **out)
 	struct truncator *tr = arg;
 	struct segment *segment;
 
+	pthread_rwlock_rdlock(&tr->regions->lock);
 	for (segment = tr->regions->segments; segment; segment = segment->next)
 		if (segment->id == id)
 			break;
+	pthread_rwlock_unlock(&tr->regions->lock);
 	*out = segment;
 	if (segment)
 		return 0;
@@ -126,15 +156,20 @@ static bool from_log(void *arg, uint32_t id, uint64_t page)
 {
 	struct truncator *tr = arg;
 	uint64_t offset = page << TRACK_PAGE_SHIFT;
+	struct region *r;
+	bool takes = true;
 
-	for (struct region *r = tr->regions->first; r; r = r->next) {
+	pthread_rwlock_rdlock(&tr->regions->lock);
+	for (r = tr->regions->first; r; r = r->next) {
 		uint64_t at = (offset - r->offset) >> TRACK_PAGE_SHIFT;
 
 		if (r->segment->id != id || offset < r->offset || offset - r->offset >= r->length)
 			continue;
-		return !r->tracker->ops->writeback || rangeset_overlaps(&r->busy, at, at + 1);
+		takes = !r->tracker->ops->writeback || rangeset_overlaps(&r->busy, at, at + 1);
+		break;
 	}
-	return true;
+	pthread_rwlock_unlock(&tr->regions->lock);
+	return takes;
 }
 
 /* Is everything in the segments already, so that the log need not be read? */
@@ -142,41 +177,43 @@ static bool all_written(struct truncator *tr)
 {
 	if (tr->orphans)
 		return false;
-	for (struct region *r = tr->regions->first; r; r = r->next)
+	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
 		if (!r->tracker->ops->writeback || r->busy.count)
 			return false;
 	return true;
 }
 
-static int write_regions(struct truncator *tr)
+/* Does any region's tracker write back? If not, all pages take the log's bytes. */
+static int write_regions(struct truncator *tr, uint64_t to, bool *any)
 {
 	int err = 0;
 
-	for (struct region *r = tr->regions->first; r && !err; r = r->next)
-		if (r->tracker->ops->writeback)
-			err = write_region(r);
+	*any = false;
+	for (struct region *r = next_region(tr, NULL); r && !err; r = next_region(tr, r)) {
+		if (!r->tracker->ops->writeback)
+			continue;
+		*any = true;
+		err = write_region(r, to);
+	}
 	return err;
 }
 
 static int apply(struct truncator *tr, uint64_t from, uint64_t to)
 {
-	const struct recover_ops ops = {
+	struct recover_ops ops = {
 		.segment = find_segment,
-		.page_mask = from_log,
 		.arg = tr,
 	};
-	int err, late;
+	bool any;
+	int err;
 
-	pthread_rwlock_rdlock(&tr->regions->lock);
-	err = write_regions(tr);
+	err = write_regions(tr, to, &any);
+	if (any)
+		ops.page_mask = from_log;
 	if (!err && !all_written(tr))
 		err = recover_apply(tr->log, from, to, &ops, NULL);
-	for (struct region *r = tr->regions->first; r; r = r->next) {
-		late = release_busy(r);
-		if (!err)
-			err = late;
-	}
-	pthread_rwlock_unlock(&tr->regions->lock);
+	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
+		release_busy(r, err ? from : to);
 	return err;
 }
 
@@ -239,6 +276,76 @@ int truncate_orphans(struct truncator *tr)
 	return err;
 }
 
+int truncate_make_room(struct truncator *tr)
+{
+	uint64_t seen;
+	bool failed;
+
+	pthread_mutex_lock(&tr->wake_lock);
+	seen = tr->moves;
+	tr->wanted = true;
+	tr->urgent = true;
+	pthread_cond_signal(&tr->wake);
+	while (tr->moves == seen)
+		pthread_cond_wait(&tr->room, &tr->wake_lock);
+	failed = tr->failed;
+	pthread_mutex_unlock(&tr->wake_lock);
+	return failed ? truncate_log(tr) : 0;
+}
+
+/* Who waits for room tries again. */
+static void tell_room(struct truncator *tr, bool failed)
+{
+	pthread_mutex_lock(&tr->wake_lock);
+	tr->moves++;
+	tr->failed = failed;
+	pthread_cond_broadcast(&tr->room);
+	pthread_mutex_unlock(&tr->wake_lock);
+}
+
+static uint64_t percent_of(const struct truncator *tr, long percent)
+{
+	return tr->size / 100 * percent;
+}
+
+/* One step, or none if that is not possible; the lock is free between two of them. */
+static int make_step(struct truncator *tr, bool *moved)
+{
+	int err = 0;
+
+	*moved = false;
+	pthread_mutex_lock(&tr->lock);
+	if (__atomic_load_n(&tr->incremental, __ATOMIC_RELAXED) && increment_possible(tr))
+		err = increment_step(tr, moved);
+	pthread_mutex_unlock(&tr->lock);
+	if (*moved)
+		tell_room(tr, false);
+	return err;
+}
+
+/*
+ * Steps until the log is three quarters as full as it may be.  What makes no progress is tried
+ * again when the log is a little fuller; half way to its end, or if a commit waits, it is time
+ * for epoch truncation.
+ */
+static int make_steps(struct truncator *tr, bool urgent)
+{
+	long percent = __atomic_load_n(&tr->percent, __ATOMIC_RELAXED);
+	bool moved;
+	int err;
+
+	do
+		err = make_step(tr, &moved);
+	while (!err && moved && log_used(tr->log) > percent_of(tr, percent) / 4 * 3);
+	__atomic_store_n(&tr->retry, moved ? 0 : log_used(tr->log) + tr->size / 16,
+			 __ATOMIC_RELAXED);
+	if (err || moved)
+		return err;
+	if (urgent || log_used(tr->log) > percent_of(tr, 100 + percent) / 2)
+		return truncate_log(tr);
+	return 0;
+}
+
 /* An error is not lost: who finds the log full truncates by itself and is told. */
 static void *run(void *arg)
 {
@@ -246,15 +353,24 @@ static void *run(void *arg)
 
 	pthread_mutex_lock(&tr->wake_lock);
 	while (!tr->stop) {
+		bool urgent = tr->urgent;
+		int err;
+
 		if (!tr->wanted) {
 			pthread_cond_wait(&tr->wake, &tr->wake_lock);
 			continue;
 		}
+		tr->urgent = false;
 		pthread_mutex_unlock(&tr->wake_lock);
-		statistics_truncation(STATISTICS_BY_THREAD);
-		truncate_log(tr);
+		if (!urgent)
+			statistics_truncation(STATISTICS_BY_THREAD);
+		if (__atomic_load_n(&tr->incremental, __ATOMIC_RELAXED))
+			err = make_steps(tr, urgent);
+		else
+			err = truncate_log(tr);
+		tell_room(tr, err);
 		pthread_mutex_lock(&tr->wake_lock);
-		tr->wanted = false;
+		tr->wanted = tr->urgent;	/* what was asked for since then */
 	}
 	pthread_mutex_unlock(&tr->wake_lock);
 	return NULL;
@@ -274,6 +390,7 @@ int truncator_start(struct truncator *tr, struct log *log, struct regions *regio
 	pthread_mutex_init(&tr->lock, NULL);
 	pthread_mutex_init(&tr->wake_lock, NULL);
 	pthread_cond_init(&tr->wake, NULL);
+	pthread_cond_init(&tr->room, NULL);
 	err = pthread_create(&tr->thread, NULL, run, tr);
 	return err ? err_set(ENOMEM, "no thread for truncation: %s", strerror(err)) : 0;
 }
@@ -285,6 +402,7 @@ void truncator_stop(struct truncator *tr)
 	pthread_cond_signal(&tr->wake);
 	pthread_mutex_unlock(&tr->wake_lock);
 	pthread_join(tr->thread, NULL);
+	pthread_cond_destroy(&tr->room);
 	pthread_cond_destroy(&tr->wake);
 	pthread_mutex_destroy(&tr->wake_lock);
 	pthread_mutex_destroy(&tr->lock);
@@ -295,11 +413,24 @@ void truncator_set_percent(struct truncator *tr, long percent)
 	__atomic_store_n(&tr->percent, percent, __ATOMIC_RELAXED);
 }
 
+void truncator_set_incremental(struct truncator *tr, bool on, truncate_copy_fn *copy, void *arg)
+{
+	pthread_mutex_lock(&tr->lock);
+	tr->copy = copy;
+	tr->copy_arg = arg;
+	__atomic_store_n(&tr->incremental, on, __ATOMIC_RELAXED);
+	__atomic_store_n(&tr->retry, 0, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&tr->lock);
+}
+
 void truncator_kick(struct truncator *tr)
 {
 	long percent = __atomic_load_n(&tr->percent, __ATOMIC_RELAXED);
 
-	if (!percent || log_used(tr->log) < tr->size / 100 * percent)
+	uint64_t used = log_used(tr->log);
+
+	if (!percent || used < percent_of(tr, percent) ||
+	    used < __atomic_load_n(&tr->retry, __ATOMIC_RELAXED))
 		return;
 	pthread_mutex_lock(&tr->wake_lock);
 	tr->wanted = true;

@@ -15,17 +15,39 @@
  *  3. Apply the log to the pages that are still busy.  What it overwrites in the segment is
  *     older, because the page has not been written since it was dirtied.
  *  4. Release them.
+ *
+ * Incremental truncation, also of that section, reads no log: increment.h.  It is what the
+ * thread does if it is asked to, as long as it makes room fast enough; where pages are blocked
+ * by uncommitted references, or the log holds records of regions whose pages are not noted,
+ * it is epoch truncation that makes the room.
+ *
+ * Who finds no room waits for the thread: for the next move of the head, not for its end.
  */
 #ifndef RVM_LIB_TRUNCATE_H
 #define RVM_LIB_TRUNCATE_H
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+#define TRUNCATE_BATCH	32	/* most pages copied at once */
 
 struct log;
 struct region;
 struct regions;
+
+/**
+ * typedef truncate_copy_fn - copy the committed state of pages
+ * @arg: the caller's
+ * @region: of a tracker that does not write back
+ * @pages: which, at most TRUNCATE_BATCH
+ * @n: how many
+ * @to: room for all of them; those that are not copied are left out, their room is not
+ * @copied: filled in: false where a page has an uncommitted reference
+ */
+typedef void truncate_copy_fn(void *arg, struct region *region, const uint64_t *pages, size_t n,
+			      char *to, bool *copied);
 
 /**
  * struct truncator - who truncates the log
@@ -35,12 +57,23 @@ struct regions;
  * @orphans: the log may hold records about a region that was unmapped
  * @size: bytes of the log's record area
  * @percent: truncate when the log is so full; 0: only when asked
- * @wake_lock: guards the rest
+ * @incremental: by steps, if regions are noted
+ * @retry: steps made no progress: make none until so many bytes are used
+ * @copy: copies the committed state of pages, or NULL
+ * @copy_arg: its first argument
+ * @wake_lock: guards what follows, but for the counts
  * @wake: signalled when @wanted or @stop is set
+ * @room: signalled when the head has moved or cannot be moved
  * @wanted: the thread is asked to truncate
+ * @urgent: a commit waits for it
  * @stop: the thread is asked to end
+ * @moves: how often @room was signalled
+ * @failed: the last truncation of the thread did
  * @thread: truncates in the background
- * @count: truncations that were made
+ * @count: truncations that were made; these are written with @lock held
+ * @steps: steps of incremental truncation that moved the head
+ * @pages: pages that they wrote
+ * @blocked: pages that they could not write, for uncommitted references
  */
 struct truncator {
 	struct log *log;
@@ -49,12 +82,23 @@ struct truncator {
 	bool orphans;
 	uint64_t size;
 	long percent;
+	bool incremental;
+	uint64_t retry;
+	truncate_copy_fn *copy;
+	void *copy_arg;
 	pthread_mutex_t wake_lock;
 	pthread_cond_t wake;
+	pthread_cond_t room;
 	bool wanted;
+	bool urgent;
 	bool stop;
+	uint64_t moves;
+	bool failed;
 	pthread_t thread;
 	uint64_t count;
+	uint64_t steps;
+	uint64_t pages;
+	uint64_t blocked;
 };
 
 /**
@@ -74,6 +118,15 @@ void truncator_stop(struct truncator *tr);
 /** truncator_set_percent() - change the threshold */
 void truncator_set_percent(struct truncator *tr, long percent);
 
+/**
+ * truncator_set_incremental() - choose incremental truncation
+ * @tr: the truncator
+ * @on: whether
+ * @copy: see struct truncator
+ * @arg: for @copy
+ */
+void truncator_set_incremental(struct truncator *tr, bool on, truncate_copy_fn *copy, void *arg);
+
 /** truncator_kick() - have the log truncated in the background if it is full enough */
 void truncator_kick(struct truncator *tr);
 
@@ -84,6 +137,17 @@ void truncator_kick(struct truncator *tr);
  * Return: 0; -EIO, -ENOSPC, -ENOMEM, -EUCLEAN with a text: nothing was freed.
  */
 int truncate_log(struct truncator *tr);
+
+/**
+ * truncate_make_room() - wait until the log's head has moved
+ * @tr: the truncator
+ *
+ * For who was told that the log is full.  The thread truncates, however full the log should be
+ * by @tr->percent, and the call returns as soon as there may be room.
+ *
+ * Return: 0: try again; or as truncate_log().
+ */
+int truncate_make_room(struct truncator *tr);
 
 /**
  * truncate_unmap() - unmap a region and note that its records must come from the log

@@ -223,6 +223,13 @@ typedef struct {
 #define RVM_STRICT		0x1000UL /* a store outside a transaction is SIGBUS */
 #define RVM_CREATE_SEGMENT	0x2000UL /* make a missing segment, dev_length long */
 
+/*
+ * Extension: a flag of the options given to rvm_initialize() or rvm_set_options(), for the
+ * regions that are mapped from then on.  The log is truncated a few pages at a time, in the
+ * order of the log, instead of as a whole.
+ */
+#define RVM_INCREMENTAL_TRUNCATION 0x4000UL
+
 #define RVM_VERSION		"RVM Interface Version 1.3"
 
 /* Records: allocate, initialize in place, copy, free. */

@@ -51,6 +51,7 @@ struct game {
 	struct place place;
 	struct model *model;
 	unsigned long flag;
+	bool incremental;
 	rvm_region_t region;
 	rvm_tid_t tid[TRACKED + 1];
 	char *at;
@@ -225,6 +226,10 @@ static void start(struct game *g)
 	place_options(&g->place, &options);
 	options.create_log_size = rvm_mk_offset(0, 96 * 1024);
 	options.truncate = pick(g->model, 2) ? 60 : 0;
+	if (g->incremental) {
+		options.flags |= RVM_INCREMENTAL_TRUNCATION;
+		options.truncate = pick(g->model, 4) ? 10 : 0;
+	}
 	need(RVM_INIT(&options) == RVM_SUCCESS);
 	map_game(g);
 	rvm_init_tid(&g->tid[EXPLICIT_A]);
@@ -345,16 +350,22 @@ FIXTURE(model) {
 FIXTURE_VARIANT(model)
 {
 	unsigned long flag;
+	bool incremental;
 };
 
 FIXTURE_VARIANT_ADD(model, kmod) { .flag = RVM_TRACK_KMOD };
 FIXTURE_VARIANT_ADD(model, uffd) { .flag = RVM_TRACK_UFFD };
 FIXTURE_VARIANT_ADD(model, sigsegv) { .flag = RVM_TRACK_SIGSEGV };
 FIXTURE_VARIANT_ADD(model, none) { .flag = RVM_TRACK_NONE };
+FIXTURE_VARIANT_ADD(model, kmod_incremental) { .flag = RVM_TRACK_KMOD, .incremental = true };
+FIXTURE_VARIANT_ADD(model, uffd_incremental) { .flag = RVM_TRACK_UFFD, .incremental = true };
+FIXTURE_VARIANT_ADD(model, sigsegv_incremental) { .flag = RVM_TRACK_SIGSEGV, .incremental = true };
+FIXTURE_VARIANT_ADD(model, none_incremental) { .flag = RVM_TRACK_NONE, .incremental = true };
 
 FIXTURE_SETUP(model)
 {
 	self->game.flag = variant->flag;
+	self->game.incremental = variant->incremental;
 	ASSERT_TRUE(place_make(&self->game.place));
 	self->game.model = mmap(NULL, sizeof(struct model), PROT_READ | PROT_WRITE,
 				MAP_SHARED | MAP_ANONYMOUS, -1, 0);

@@ -104,18 +104,19 @@ FIXTURE(truncate)
 	struct fake *fake;
 };
 
-static struct region *fake_region(struct fake *fake)
+static struct region *fake_region(struct fake *fake, struct log *log)
 {
 	struct region *region = calloc(1, sizeof(*region));
 
 	region->segment = fake->segment;
+	region->log = log;
 	region->length = LENGTH;
 	region->base = fake->memory;
 	region->tracker = &fake->base;
 	pthread_mutex_init(&region->lock, NULL);
 	pthread_cond_init(&region->idle, NULL);
-	pthread_mutex_init(&region->dirty_lock, NULL);
-	rangeset_init(&region->dirty);
+	dirty_init(&region->dirty);
+	region->noted = true;
 	rangeset_init(&region->busy);
 	return region;
 }
@@ -135,7 +136,7 @@ FIXTURE_SETUP(truncate)
 	self->fake = calloc(1, sizeof(*self->fake));
 	self->fake->base.ops = &fake_ops;
 	self->fake->segment = self->segment;
-	self->region = fake_region(self->fake);
+	self->region = fake_region(self->fake, self->log);
 	self->regions.first = self->region;
 	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0));
 }

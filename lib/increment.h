@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Incremental truncation (section 5.1.2 of the paper): write out the first pages of the page
+ * queue, from memory, and move the log's head to the first record of the next one.
+ *
+ *  1. Read D, the durable LSN.
+ *  2. Take the first pages of the queue that begins lowest.
+ *  3. Copy those without uncommitted references; the others are blocked and go back.
+ *  4. Flush the log: what was copied may be of records that were not durable.
+ *  5. Write the copies, sync the segment.
+ *  6. Move the head to the lowest LSN that is queued, or to D if none is.
+ *
+ * Where the tracker writes back, it is the module that does 3 and 5, after 4.
+ *
+ * Claim: every record below the new head is in the segments.  Let one of them reference page P.
+ * Its commit noted P before the record was appended, with an LSN that is not above the record.
+ * If P is queued with it still, the head is not above that.  Else P was taken since, and copied
+ * without references; a commit that has noted P and whose bytes are not in the committed state
+ * yet is a reference, so the copy has the record's bytes, and they were synced before step 6.
+ * If nothing is queued, a record that is not in the segments was noted after step 1, and is not
+ * below D.
+ */
+#ifndef RVM_LIB_INCREMENT_H
+#define RVM_LIB_INCREMENT_H
+
+#include <stdbool.h>
+
+struct truncator;
+
+/** increment_possible() - is every record in the log of a region whose pages are noted? */
+bool increment_possible(struct truncator *tr);
+
+/**
+ * increment_step() - make a step
+ * @tr: the truncator, locked
+ * @moved: set if the head was moved; else the first pages are blocked, or nothing is queued
+ *
+ * Return: 0, or a negative errno with a text; then nothing was freed.
+ */
+int increment_step(struct truncator *tr, bool *moved);
+
+#endif

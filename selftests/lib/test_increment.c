@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Incremental truncation: the page vector, the page queue, and steps that lose power anywhere.
+ * The disk is in memory, and what may be written when is checked at each write.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+
+#include "dirty.h"
+#include "increment.h"
+#define truncate_log empty_log	/* the helper there, not the library's function */
+#include "logtest.h"
+#undef truncate_log
+#include "region.h"
+#include "track.h"
+#include "truncate.h"
+
+#define MOST 700
+#define PAGES (SEG_SIZE / TRACK_PAGE_SIZE)
+
+TEST(a_vector_holds_what_a_model_holds)
+{
+	static bool model[5000];
+	struct page_state *state;
+	struct pagevec vec;
+	unsigned int seed = 3;
+	size_t count = 0;
+	int i;
+
+	pagevec_init(&vec);
+	ASSERT_EQ(NULL, pagevec_get(&vec, 1));
+	for (i = 0; i < 200000; i++) {
+		uint64_t n = rand_r(&seed) % ARRAY_SIZE(model);
+		uint64_t page = n << (n % 3 * 20);	/* near and far */
+
+		state = pagevec_get(&vec, page);
+		ASSERT_EQ(model[n], !!state);
+		if (state) {
+			ASSERT_EQ(page, state->page);
+			ASSERT_EQ(n * 7, state->lsn);
+			pagevec_drop(&vec, state);
+			count--;
+		} else {
+			state = pagevec_make(&vec, page);
+			ASSERT_NE(NULL, state);
+			ASSERT_FALSE(state->dirty || state->reserved || state->refs);
+			ASSERT_EQ(state, pagevec_make(&vec, page));
+			state->lsn = n * 7;
+			count++;
+		}
+		model[n] = !model[n];
+		ASSERT_EQ(count, vec.count);
+	}
+	ASSERT_LE(vec.size, 4 * ARRAY_SIZE(model));
+	pagevec_free(&vec);
+	ASSERT_EQ(NULL, pagevec_get(&vec, 1));
+}
+
+TEST(a_queue_gives_back_in_order_what_was_taken)
+{
+	struct queued_page taken[50];
+	struct pagequeue queue;
+	uint64_t in = 0, out = 0;
+	int round, i;
+
+	pagequeue_init(&queue);
+	ASSERT_EQ(NULL, pagequeue_first(&queue));
+	for (round = 0; round < 300; round++) {
+		for (i = 0; i < 50 + round % 7; i++, in++)
+			ASSERT_EQ(0, pagequeue_push(&queue, in, in * 2));
+		for (i = 0; i < 50; i++)
+			taken[i] = pagequeue_take(&queue);
+		/* the room of those that may come back is not given away */
+		for (i = 0; i < 10; i++, in++)
+			ASSERT_EQ(0, pagequeue_push(&queue, in, in * 2));
+		for (i = 50; i--;) {
+			ASSERT_EQ(out + i, taken[i].page);
+			if (i < 25)
+				pagequeue_done(&queue);
+			else
+				pagequeue_back(&queue, taken[i].page, taken[i].lsn);
+		}
+		out += 25;
+		ASSERT_EQ(out, pagequeue_first(&queue)->page);
+		ASSERT_EQ(out * 2, pagequeue_first(&queue)->lsn);
+		ASSERT_EQ(in - out, queue.count);
+	}
+	pagequeue_free(&queue);
+}
+
+/* A region whose memory is what transactions that ended made of it, as a twin is. */
+static const struct track_ops twin_ops = { .name = "twin" };
+
+/*
+ * struct game - a log, a region and a truncator without its thread
+ * @memory: the committed state
+ * @blocked: of each page: it has an uncommitted reference
+ * @needed: of each page: end of the newest record whose bytes are in @memory
+ */
+static struct game {
+	struct log *log;
+	struct segment *segment;
+	struct tracker tracker;
+	struct region region;
+	struct regions regions;
+	struct truncator tr;
+	unsigned char memory[SEG_SIZE];
+	bool blocked[PAGES];
+	uint64_t needed[PAGES];
+	unsigned int wrong;
+} game;
+
+static void copy_pages(void *arg, struct region *region, const uint64_t *pages, size_t n,
+		       char *to, bool *copied)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		copied[i] = !game.blocked[pages[i]];
+		if (copied[i])
+			memcpy(to + i * TRACK_PAGE_SIZE,
+			       game.memory + pages[i] * TRACK_PAGE_SIZE, TRACK_PAGE_SIZE);
+	}
+}
+
+/*
+ * The order checker: no page is written before its records are durable or while it is
+ * referenced, and no status before the segment is synced.
+ */
+static ssize_t check_and_write(int fd, const struct iovec *iov, int count, uint64_t offset,
+			       bool sync)
+{
+	struct mem_file *file = mem_file(fd), *segment = mem_find(SEG);
+	uint64_t at;
+
+	if (file == segment)
+		for (at = offset; at < offset + iov[0].iov_len; at += TRACK_PAGE_SIZE)
+			game.wrong += game.needed[at / TRACK_PAGE_SIZE] > log_durable(game.log) ||
+				      game.blocked[at / TRACK_PAGE_SIZE];
+	else if (offset < 8192)
+		game.wrong += memcmp(segment->data, segment->stable, SEG_SIZE) != 0;
+	return mem_pwritev(fd, iov, count, offset, sync);
+}
+
+static int start_game(uint64_t area, bool separate_syncs)
+{
+	int err;
+
+	memset(&game, 0, sizeof(game));
+	err = make_disk(area);
+	mem.sync_writes = !separate_syncs;
+	if (!err)
+		err = open_log(0, &game.log);
+	if (!err)
+		err = segment_open(SEG, 0, &game.segment);
+	if (err)
+		return err;
+	game.segment->id = 1;
+	game.tracker.ops = &twin_ops;
+	game.region.segment = game.segment;
+	game.region.length = SEG_SIZE;
+	game.region.tracker = &game.tracker;
+	game.region.log = game.log;
+	game.region.noted = true;
+	dirty_init(&game.region.dirty);
+	pthread_rwlock_init(&game.regions.lock, NULL);
+	game.regions.first = &game.region;
+	game.tr.log = game.log;
+	game.tr.regions = &game.regions;
+	game.tr.copy = copy_pages;
+	os.pwritev = check_and_write;
+	return 0;
+}
+
+static void end_game(void)
+{
+	os.pwritev = mem_pwritev;
+	dirty_free(&game.region.dirty);
+	segment_close(game.segment);
+	log_close(game.log);
+}
+
+/* Commits transaction @number: note, append, make it the committed state. */
+static int commit_number(uint64_t number, uint64_t *lsn)
+{
+	unsigned int i;
+	struct tx tx;
+	int err = 0;
+
+	make_tx(&tx, number, MOST);
+	for (i = 0; i < tx.count && !err; i++)
+		err = region_note_dirty(&game.region, tx.ranges[i].offset / TRACK_PAGE_SIZE,
+					(tx.ranges[i].offset + tx.ranges[i].length - 1) /
+					TRACK_PAGE_SIZE);
+	if (!err)
+		err = log_append(game.log, number, tx.ranges, tx.count, lsn);
+	for (i = 0; i < tx.count && !err; i++) {
+		uint64_t at = tx.ranges[i].offset, end = at + tx.ranges[i].length;
+
+		memcpy(game.memory + at, tx.data[i], tx.ranges[i].length);
+		for (; at < end; at = (at / TRACK_PAGE_SIZE + 1) * TRACK_PAGE_SIZE)
+			game.needed[at / TRACK_PAGE_SIZE] = *lsn;
+	}
+	return err;
+}
+
+/* Steps until one moves nothing. */
+static int make_all_steps(void)
+{
+	bool moved = true;
+	int err = 0;
+
+	while (moved && !err)
+		err = increment_step(&game.tr, &moved);
+	return err;
+}
+
+static uint64_t head(void)
+{
+	struct log_state state;
+
+	log_state(game.log, &state);
+	return state.head;
+}
+
+TEST(steps_empty_the_log_and_write_each_page_once)
+{
+	uint64_t n, lsn = 0;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	for (n = 1; n <= 40; n++)
+		ASSERT_EQ(0, commit_number(n, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	ASSERT_EQ(0, make_all_steps());
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(log_durable(game.log), head());
+	ASSERT_LE(game.tr.pages, PAGES);
+	ASSERT_EQ(0, dirty_count(&game.region.dirty));
+	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable, game.memory, SEG_SIZE));
+	end_game();
+}
+
+TEST(a_referenced_page_blocks_the_head_at_its_first_record)
+{
+	uint64_t n, lsn = 0, first;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	ASSERT_EQ(0, commit_number(1, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	first = head();
+	game.blocked[0] = true;	/* each transaction writes its number there */
+	for (n = 2; n <= 40; n++)
+		ASSERT_EQ(0, commit_number(n, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	ASSERT_EQ(0, make_all_steps());
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(first, head());
+	ASSERT_GT(game.tr.blocked, 0);
+	ASSERT_EQ(1, dirty_count(&game.region.dirty));
+	game.blocked[0] = false;
+	ASSERT_EQ(0, make_all_steps());
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(log_durable(game.log), head());
+	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable, game.memory, SEG_SIZE));
+	end_game();
+}
+
+TEST(a_page_whose_newest_record_is_not_durable_waits_for_the_log)
+{
+	uint64_t lsn = 0;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	ASSERT_EQ(0, commit_number(1, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	ASSERT_EQ(0, commit_number(2, &lsn));
+	ASSERT_LT(log_durable(game.log), lsn);
+	ASSERT_EQ(0, make_all_steps());
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_GE(log_durable(game.log), lsn);
+	end_game();
+}
+
+TEST(a_page_noted_while_it_is_written_is_queued_anew)
+{
+	struct queued_page taken[PAGES];
+	uint64_t lsn = 0, before;
+	size_t n;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	ASSERT_EQ(0, commit_number(1, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	before = dirty_first(&game.region.dirty);
+	n = dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX);
+	ASSERT_GT(n, 1);
+	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
+	ASSERT_EQ(0, region_note_dirty(&game.region, taken[0].page, taken[0].page));
+	ASSERT_LT(before, dirty_first(&game.region.dirty));
+	ASSERT_EQ(0, dirty_take(&game.region.dirty, taken + n, 1, UINT64_MAX));
+	/* it could not be written: its old place counts again, and once */
+	while (n-- > 1)
+		dirty_done(&game.region.dirty, taken[n].page);
+	dirty_back(&game.region.dirty, taken[0].page, taken[0].lsn);
+	ASSERT_EQ(before, dirty_first(&game.region.dirty));
+	ASSERT_EQ(1, dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX));
+	dirty_done(&game.region.dirty, taken[0].page);
+	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
+	ASSERT_EQ(0, dirty_count(&game.region.dirty));
+	end_game();
+}
+
+/* Two of three transactions are flushed, and a page is blocked now and then. */
+static int work(uint64_t *last, uint64_t *acked)
+{
+	bool moved;
+	uint64_t lsn;
+	int err;
+
+	for (*last = 0; *last < 40;) {
+		err = commit_number(*last + 1, &lsn);
+		if (err == -ENOSPC) {
+			memset(game.blocked, 0, sizeof(game.blocked));
+			err = make_all_steps();
+			if (!err)
+				err = commit_number(*last + 1, &lsn);
+		}
+		if (err)
+			return err;
+		(*last)++;
+		if (*last % 3) {
+			err = log_flush(game.log, lsn);
+			if (err)
+				return err;
+			*acked = *last;
+		}
+		game.blocked[*last * 7 % PAGES] = *last % 4 == 0;
+		err = *last % 2 ? increment_step(&game.tr, &moved) : 0;
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+FIXTURE(crash)
+{
+};
+
+FIXTURE_VARIANT(crash)
+{
+	uint64_t area;
+	bool separate_syncs;
+};
+
+FIXTURE_VARIANT_ADD(crash, a_small_log) { .area = 12288 };
+FIXTURE_VARIANT_ADD(crash, a_large_log) { .area = 131072 };
+FIXTURE_VARIANT_ADD(crash, separate_syncs) { .area = 12288, .separate_syncs = true };
+
+FIXTURE_SETUP(crash)
+{
+}
+
+FIXTURE_TEARDOWN(crash)
+{
+}
+
+TEST_F_TIMEOUT(crash, at_any_call_loses_no_acknowledged_transaction, 300)
+{
+	unsigned int at, choice, states = 0;
+	uint64_t last, acked;
+	bool dead = true;
+
+	for (at = 1; dead; at++) {
+		for (choice = 0; choice < 6; choice++) {
+			struct log *log;
+			int64_t number;
+
+			ASSERT_EQ(0, start_game(variant->area, variant->separate_syncs));
+			mem.calls = 0;
+			mem.power_at = at;
+			acked = 0;
+			work(&last, &acked);
+			dead = mem.dead;
+			ASSERT_EQ(0, game.wrong);
+			end_game();
+			mem_power_loss(choice);
+			ASSERT_EQ(0, open_log(0, &log)) {
+				TH_LOG("call %u, choice %u: %s", at, choice, err_text());
+			}
+			number = prefix(mem_find(SEG)->data, MOST);
+			log_close(log);
+			ASSERT_GE(number, (int64_t)acked) {
+				TH_LOG("call %u, choice %u", at, choice);
+			}
+			ASSERT_LE(number, (int64_t)last + 1);
+			states++;
+		}
+	}
+	ASSERT_GT(at, 100);
+	TH_LOG("%u crash states", states);
+}
+
+TEST_HARNESS_MAIN

@@ -4,6 +4,9 @@
  * may be interrupted anywhere.  The disk is in memory.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -367,6 +370,7 @@ FIXTURE_VARIANT(crash)
 	bool separate_syncs;
 	bool reopen;
 	bool meanwhile;
+	bool overlap;
 	bool spool;
 };
 
@@ -410,6 +414,12 @@ FIXTURE_VARIANT_ADD(crash, others_append_while_one_flushes_and_syncs)
 	.meanwhile = true,
 };
 
+FIXTURE_VARIANT_ADD(crash, a_later_group_is_written_before_an_earlier_one)
+{
+	.area = 16384,
+	.overlap = true,
+};
+
 FIXTURE_VARIANT_ADD(crash, merged_while_nobody_waits)
 {
 	.area = 16384,
@@ -427,6 +437,64 @@ FIXTURE_VARIANT_ADD(crash, merged_while_one_flushes_and_syncs)
 /* The next transaction's number, and the log that gets one more at each write, or NULL. */
 static uint64_t next_number;
 static struct log *meanwhile;
+
+/*
+ * A second thread that appends and flushes while a write of the first one is about to be made.
+ *
+ * @log: the log, or NULL while nobody shall
+ * @thread: it, if @running
+ * @written: its own write was made, or there will be none
+ */
+static struct {
+	struct log *log;
+	pthread_t thread;
+	bool running;
+	atomic_bool written;
+} second;
+
+static void *flush_next(void *arg)
+{
+	uint64_t lsn;
+
+	if (!append_tx(arg, next_number, MOST, &lsn)) {
+		next_number++;
+		log_flush(arg, lsn);
+	}
+	second.written = true;
+	return NULL;
+}
+
+static void join_second(void)
+{
+	if (second.running)
+		pthread_join(second.thread, NULL);
+	second.running = false;
+}
+
+/* The write of the second thread gets to the disk before that of the first. */
+static ssize_t write_after_another(int fd, const struct iovec *iov, int count, uint64_t offset,
+				   bool sync)
+{
+	struct log *log = second.log;
+	ssize_t n;
+
+	if (mem_file(fd) != mem_find(LOG))
+		return mem_pwritev(fd, iov, count, offset, sync);
+	if (second.running && pthread_equal(second.thread, pthread_self())) {
+		n = mem_pwritev(fd, iov, count, offset, sync);
+		second.written = true;
+		return n;
+	}
+	if (log && !second.running) {
+		second.written = false;
+		second.running = true;
+		if (pthread_create(&second.thread, NULL, flush_next, log))
+			abort();
+		while (!second.written)
+			sched_yield();
+	}
+	return mem_pwritev(fd, iov, count, offset, sync);
+}
 
 /* Another thread appends while this one writes: the log's lock is free then. */
 static ssize_t append_and_write(int fd, const struct iovec *iov, int count, uint64_t offset,
@@ -480,6 +548,7 @@ static int work(struct log **log, uint64_t *acked, bool reopen)
 	int err;
 
 	for (next_number = 1; next_number <= 60;) {
+		join_second();
 		err = append_or_truncate(*log, next_number, MOST, &lsn);
 		if (err)
 			return err;
@@ -514,11 +583,14 @@ TEST_F_TIMEOUT(crash, at_any_call_loses_no_acknowledged_transaction, 300)
 			mem.calls = 0;
 			mem.power_at = at;
 			self->acked = 0;
-			os.pwritev = append_and_write;
+			os.pwritev = variant->overlap ? write_after_another : append_and_write;
 			meanwhile = variant->meanwhile ? self->log : NULL;
+			second.log = variant->overlap ? self->log : NULL;
 			work(&self->log, &self->acked, variant->reopen);
 			dead = mem.dead;
 			meanwhile = NULL;
+			second.log = NULL;
+			join_second();
 			if (self->log)
 				log_close(self->log);
 			mem_power_loss(choice);

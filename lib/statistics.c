@@ -36,12 +36,10 @@ static struct block shared;
 static __thread struct block *mine;
 
 static const uint64_t flush_ms[] = { 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000 };
-static const uint64_t lengths[] = { 0, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096 };
 static const uint64_t elims[] = { 0, 5, 10, 50, 100 };
 static const uint64_t seconds[] = { 1, 10, 100, 500 };
 
 _Static_assert(sizeof(flush_ms) == (STATISTICS_FLUSHES - 1) * sizeof(uint64_t), "flush_ms");
-_Static_assert(sizeof(lengths) == (STATISTICS_LENGTHS - 1) * sizeof(uint64_t), "lengths");
 _Static_assert(sizeof(elims) == (STATISTICS_ELIMS - 1) * sizeof(uint64_t), "elims");
 _Static_assert(sizeof(seconds) == (STATISTICS_SECONDS - 1) * sizeof(uint64_t), "seconds");
 

@@ -7,6 +7,7 @@
 #define GIB		(1UL << 30)
 #define SEGMENTS	200
 #define REGIONS		1000
+#define REGIONS_VM	150	/* in the VM, which is slow */
 
 FIXTURE(segments) {
 	struct place place;
@@ -260,32 +261,32 @@ TEST_F(segments, can_be_many)
 	}
 }
 
-TEST_F(segments, can_have_many_regions)
+TEST_F_TIMEOUT(segments, can_have_many_regions, 120)
 {
 	static char *at[REGIONS];
 	struct rlimit limit;
 	rvm_region_t region;
-	int i;
+	int n = getenv("RVM_VM") ? REGIONS_VM : REGIONS, i;
 
 	/* with the module each region is an open file */
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
 	limit.rlim_cur = limit.rlim_max;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
-	ASSERT_EQ(0, truncate(self->place.seg, 2 * REGIONS * PAGE));
+	ASSERT_EQ(0, truncate(self->place.seg, 2 * n * PAGE));
 	ASSERT_RVM(RVM_SUCCESS, place_open(&self->place));
 	/* every second page, the last one first */
-	for (i = REGIONS - 1; i >= 0; i--) {
+	for (i = n - 1; i >= 0; i--) {
 		ASSERT_RVM(RVM_SUCCESS, map_part(&region, self->place.seg, 2 * i * PAGE, PAGE,
 						 variant->flag));
 		at[i] = region.vmaddr + i;
 	}
 	EXPECT_REFUSED(RVM_EOVERLAP, "mapped already",
 		       map_part(&region, self->place.seg, PAGE, 2 * PAGE, variant->flag));
-	ASSERT_RVM(RVM_SUCCESS, commit_bytes(at, REGIONS, 'i'));
+	ASSERT_RVM(RVM_SUCCESS, commit_bytes(at, n, 'i'));
 	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());
-	for (i = 0; i < REGIONS; i++)
+	for (i = 0; i < n; i++)
 		EXPECT_EQ('i', file_byte(self->place.seg, 2 * i * PAGE + i));
-	for (i = 0; i < REGIONS; i++) {
+	for (i = 0; i < n; i++) {
 		rvm_init_region(&region);
 		region.vmaddr = at[i] - i;
 		ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&region));
@@ -308,8 +309,10 @@ TEST_F(segments, say_when_there_are_no_descriptors)
 }
 
 /* A range of 5 GiB, without old values, so that nothing of that size is ever in memory. */
-TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
+TEST_F_TIMEOUT(segments, refuse_a_range_that_the_log_can_never_hold, 120)
 {
+	/* the VM is slow, and to be refused each page is looked at */
+	size_t length = getenv("RVM_VM") ? GIB / 16 : 5 * GIB;
 	struct place *place = &self->place;
 	rvm_tid_t tid;
 
@@ -318,7 +321,7 @@ TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 	ASSERT_RVM(RVM_SUCCESS, map_part(&self->region, place->seg, 0, 0, variant->flag));
 	rvm_init_tid(&tid);
 	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&tid, no_restore));
-	ASSERT_RVM(RVM_SUCCESS, rvm_set_range(&tid, self->region.vmaddr + PAGE, 5 * GIB));
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_range(&tid, self->region.vmaddr + PAGE, length));
 	put(self->region.vmaddr + PAGE, 'j');
 	EXPECT_REFUSED(RVM_ETOO_BIG, "larger log", rvm_end_transaction(&tid, flush));
 	rvm_abort_transaction(&tid);

@@ -6,7 +6,7 @@
 
 #define THREADS		3
 #define SLOT		64
-#define LIVES		15
+#define LIVES		(getenv("RVM_VM") ? 5 : 15)
 #define ROUNDS		40	/* of tracked transactions in each life */
 
 FIXTURE(txs) {

@@ -7,31 +7,8 @@
 #include "resize.h"
 #include "statistics.h"
 
-rvm_return_t rvm_create_log(rvm_options_t *options, rvm_offset_t *log_len, long mode)
-{
-	rvm_return_t code = enter();
-
-	if (code)
-		return code;
-	if (!options)
-		return fail(RVM_EOPTIONS, "no options given");
-	code = check_options(options);
-	if (code)
-		return code;
-	if (!options->log_dev)
-		return fail(RVM_EOPTIONS, "log_dev names no log to create");
-	if (!log_len || log_len->high)
-		return fail(RVM_EOFFSET, "the log's length is missing or above 2^64");
-	return code_of(log_create(options->log_dev, log_len->low, mode, false, NULL, NULL), NULL);
-}
-
-/* What an errno means in rvm_resize_log(). */
-static const struct code resizing[] = {
-	{ ERANGE, RVM_EOFFSET },
-	{ 0, 0 }
-};
-
-rvm_return_t rvm_resize_log(rvm_options_t *options, rvm_offset_t *log_len)
+/* A log by its path, and a length for it. */
+static rvm_return_t check_log(const rvm_options_t *options, const rvm_offset_t *log_len)
 {
 	rvm_return_t code = enter();
 
@@ -46,6 +23,30 @@ rvm_return_t rvm_resize_log(rvm_options_t *options, rvm_offset_t *log_len)
 		return fail(RVM_EOPTIONS, "log_dev names no log");
 	if (!log_len || log_len->high)
 		return fail(RVM_EOFFSET, "the log's length is missing or above 2^64");
+	return RVM_SUCCESS;
+}
+
+rvm_return_t rvm_create_log(rvm_options_t *options, rvm_offset_t *log_len, long mode)
+{
+	rvm_return_t code = check_log(options, log_len);
+
+	if (code)
+		return code;
+	return code_of(log_create(options->log_dev, log_len->low, mode, false, NULL, NULL), NULL);
+}
+
+/* What an errno means in rvm_resize_log(). */
+static const struct code resizing[] = {
+	{ ERANGE, RVM_EOFFSET },
+	{ 0, 0 }
+};
+
+rvm_return_t rvm_resize_log(rvm_options_t *options, rvm_offset_t *log_len)
+{
+	rvm_return_t code = check_log(options, log_len);
+
+	if (code)
+		return code;
 	return code_of(log_resize(options->log_dev, log_len->low, NULL, NULL), resizing);
 }
 

@@ -261,7 +261,7 @@ TEST_F(segments, can_be_many)
 	}
 }
 
-TEST_F_TIMEOUT(segments, can_have_many_regions, 120)
+TEST_F(segments, can_have_many_regions)
 {
 	static char *at[REGIONS];
 	struct rlimit limit;
@@ -309,7 +309,7 @@ TEST_F(segments, say_when_there_are_no_descriptors)
 }
 
 /* A range of 5 GiB, without old values, so that nothing of that size is ever in memory. */
-TEST_F_TIMEOUT(segments, refuse_a_range_that_the_log_can_never_hold, 120)
+TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 {
 	/* the VM is slow, and to be refused each page is looked at */
 	size_t length = getenv("RVM_VM") ? GIB / 16 : 5 * GIB;

@@ -241,8 +241,6 @@ static int check_mmap(const struct rvmt_region *region, struct vm_area_struct *v
 		return -EPERM;
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
-	if (vma->vm_flags & VM_EXEC)
-		return -EACCES;
 	if (kind == KIND_SLOTS && vma->vm_flags & VM_WRITE)
 		return -EACCES;
 	if (index > pages || vma_pages(vma) > pages - index)
@@ -266,9 +264,12 @@ static int region_mmap(struct file *file, struct vm_area_struct *vma)
 		vma->vm_ops = &data_vm_ops;
 	} else {
 		vma->vm_ops = kind == KIND_ARENA ? &arena_vm_ops : &area_vm_ops;
+		/* A core dump would fill all of what is there on demand. */
+		vm_flags_set(vma, VM_DONTDUMP);
 	}
 	vm_flags_set(vma, VM_DONTCOPY | VM_DONTEXPAND);
-	vm_flags_clear(vma, VM_MAYEXEC | (kind == KIND_SLOTS ? VM_MAYWRITE : 0));
+	if (kind == KIND_SLOTS)
+		vm_flags_clear(vma, VM_MAYWRITE);
 	return 0;
 }
 

@@ -31,9 +31,9 @@
  * it and any mremap that moves it fail with EINVAL, one that grows or duplicates
  * it with EFAULT, and a forked child does not have it.  Only the process that
  * created the region may map it or send commands for it (EPERM); REGION_GET is
- * open to every holder of the descriptor.  Other errors of mmap: EINVAL not
- * MAP_SHARED, EACCES PROT_EXEC or writable slots, ENXIO beyond the area, EBUSY
- * the process has another address space that still maps the data.
+ * open to every holder of the descriptor.  Other errors of mmap: EPERM
+ * PROT_EXEC, EINVAL not MAP_SHARED, EACCES writable slots, ENXIO beyond the
+ * area, EBUSY the process has another address space that still maps the data.
  *
  * THE THREAD TABLE
  *

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What memory pressure takes: every clean page, no dirty one, and nothing goes to swap. */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/swap.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "support.h"
+
+#define PAGES	512
+#define DIRTY	64		/* the first of them are dirty */
+#define TID	7
+
+FIXTURE(pressure) {
+	struct client c;
+	struct region r;
+	char cgroup[64];
+	int seg;
+};
+
+static int write_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, strlen(text)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+FIXTURE_SETUP(pressure)
+{
+	self->seg = segment_new(PAGES);
+	ASSERT_LE(0, self->seg);
+	ASSERT_EQ(0, client_open(&self->c));
+	snprintf(self->cgroup, sizeof(self->cgroup), "/sys/fs/cgroup/rvm-pressure-%d", getpid());
+	ASSERT_EQ(0, write_file("/sys/fs/cgroup/cgroup.subtree_control", "+memory"));
+	ASSERT_EQ(0, mkdir(self->cgroup, 0755));
+}
+
+FIXTURE_TEARDOWN(pressure)
+{
+	region_close(&self->r);
+	client_close(&self->c);
+	close(self->seg);
+	EXPECT_EQ(0, rmdir(self->cgroup));
+}
+
+/* Pages whose record is not durable and pages of an open transaction; the rest is clean. */
+static void fill(FIXTURE_DATA(pressure) *self)
+{
+	struct region *r = &self->r;
+	unsigned int i;
+
+	if (region_open(&self->c, r, self->seg, PAGES, 0, 0) ||
+	    thread_set(r, TID, RVM_TRACK_KIND_TRACKED))
+		abort();
+	for (i = 0; i < DIRTY / 2; i++)
+		memset(r->data + i * PAGE, 200, PAGE);
+	if (cmd_end(&self->c, r->fd, TID, 100, 0))
+		abort();
+	for (; i < DIRTY; i++)
+		memset(r->data + i * PAGE, 201, PAGE);
+	for (; i < PAGES; i++)
+		if (!page_is(r->data + i * PAGE, segment_byte(i)))
+			abort();
+}
+
+static bool intact(struct region *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < PAGES; i++)
+		if (!page_is(r->data + i * PAGE,
+			     i < DIRTY / 2 ? 200 : i < DIRTY ? 201 : segment_byte(i)))
+			return false;
+	return chain_length(r, TID) == DIRTY / 2;
+}
+
+/* In a child, because its memory is what the group counts. */
+#define IN_GROUP(statement) ({ \
+	pid_t pid_ = fork(); \
+	int status_ = -1; \
+	if (!pid_) { \
+		char path_[128]; \
+		snprintf(path_, sizeof(path_), "%s/cgroup.procs", self->cgroup); \
+		if (write_file(path_, "0")) \
+			_exit(99); \
+		fill(self); \
+		statement; \
+		_exit(0); \
+	} \
+	waitpid(pid_, &status_, 0); \
+	WIFEXITED(status_) ? WEXITSTATUS(status_) : -1; \
+})
+
+/* Reclaim of the whole group, as often as it takes; the pages are not mapped meanwhile. */
+static uint64_t reclaim(FIXTURE_DATA(pressure) *self, const char *file, const char *text)
+{
+	unsigned int tries;
+	uint64_t resident = PAGES;
+
+	for (tries = 0; tries < 20 && resident > DIRTY; tries++) {
+		if (madvise(self->r.data, PAGES * PAGE, MADV_DONTNEED))
+			abort();
+		write_file(file, text);
+		resident = region_stat(&self->c, self->r.fd, RVM_TRACK_A_STAT_RESIDENT);
+	}
+	return resident;
+}
+
+/* What is resident in the end is exactly what may not go. */
+TEST_F_TIMEOUT(pressure, reclaim_of_a_memory_group_takes_all_clean_pages, 60)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/memory.reclaim", self->cgroup);
+	EXPECT_EQ(0, IN_GROUP({
+		if (reclaim(self, path, "8M") != DIRTY)
+			_exit(1);
+		if (!intact(&self->r))
+			_exit(2);
+		if (region_stat(&self->c, self->r.fd, RVM_TRACK_A_STAT_READ) !=
+		    PAGES + PAGES - DIRTY)
+			_exit(3);
+	}));
+}
+
+TEST_F_TIMEOUT(pressure, dropping_caches_takes_all_clean_pages, 60)
+{
+	EXPECT_EQ(0, IN_GROUP({
+		if (reclaim(self, "/proc/sys/vm/drop_caches", "1") != DIRTY)
+			_exit(1);
+		if (!intact(&self->r))
+			_exit(2);
+	}));
+}
+
+/* What is dirty is charged to whoever made it so, pre-images too. */
+TEST_F_TIMEOUT(pressure, dirty_pages_and_old_ones_are_charged_to_the_group, 60)
+{
+	char path[128], line[64] = "";
+
+	snprintf(path, sizeof(path), "%s/memory.current", self->cgroup);
+	EXPECT_EQ(0, IN_GROUP({
+		int fd = open(path, O_RDONLY);
+
+		if (fd < 0 || read(fd, line, sizeof(line) - 1) <= 0)
+			_exit(1);
+		if (strtoul(line, NULL, 10) < (PAGES + DIRTY) * PAGE)
+			_exit(2);
+	}));
+}
+
+static int make_swap(char *path, size_t size)
+{
+	unsigned int info[3] = { 1, 4095, 0 };
+	int fd;
+
+	snprintf(path, size, "%s/swap", getenv("TMPDIR") ?: "/var/tmp");
+	fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	if (fd < 0 || posix_fallocate(fd, 0, 4096 * PAGE) ||
+	    pwrite(fd, info, sizeof(info), 1024) != sizeof(info) ||
+	    pwrite(fd, "SWAPSPACE2", 10, PAGE - 10) != 10 || fsync(fd))
+		return -1;
+	close(fd);
+	return swapon(path, 0);
+}
+
+static unsigned long swapped(const char *path)
+{
+	unsigned long used = 0;
+	char line[512];
+	FILE *file = fopen("/proc/swaps", "r");
+
+	while (file && fgets(line, sizeof(line), file))
+		if (!strncmp(line, path, strlen(path)))
+			sscanf(line, "%*s %*s %*u %lu", &used);
+	if (file)
+		fclose(file);
+	return used;
+}
+
+/* Swap takes anonymous memory, and no page of a region although it cannot be written back. */
+TEST_F_TIMEOUT(pressure, nothing_of_a_region_is_swapped, 60)
+{
+	char path[256], reclaim_file[128];
+	unsigned char *anonymous;
+
+	ASSERT_EQ(0, make_swap(path, sizeof(path)));
+	snprintf(reclaim_file, sizeof(reclaim_file), "%s/memory.reclaim", self->cgroup);
+	EXPECT_EQ(0, IN_GROUP({
+		anonymous = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		memset(anonymous, 1, 64 * PAGE);
+		madvise(anonymous, 64 * PAGE, 21 /* MADV_PAGEOUT */);
+		if (swapped(path) < 64 * 4)
+			_exit(1);
+		if (madvise(self->r.data, PAGES * PAGE, 21))
+			_exit(2);
+		if (reclaim(self, reclaim_file, "8M") != DIRTY)
+			_exit(3);
+		if (!intact(&self->r))
+			_exit(4);
+	}));
+	EXPECT_EQ(0, swapoff(path));
+	unlink(path);
+}
+
+/* Offlining a page moves what is on it to another: how migration looks from outside. */
+TEST_F_TIMEOUT(pressure, pages_migrate_unless_they_have_an_owner, 60)
+{
+	enum { OWNED = DIRTY - 1, COMMITTED = 0 };
+	struct region *r = &self->r;
+
+	fill(self);
+	/* Dirty, and nobody's: it moves, and is as dirty as before. */
+	EXPECT_EQ(0, madvise(r->data + COMMITTED * PAGE, PAGE, 101 /* MADV_SOFT_OFFLINE */));
+	EXPECT_TRUE(page_is(r->data + COMMITTED * PAGE, 200));
+	r->ctl->durable_lsn = 100;
+	EXPECT_EQ(0, cmd_writeback(&self->c, r->fd, COMMITTED, 1, NULL, NULL));
+	EXPECT_EQ(1, attr_u64(&self->c, RVM_TRACK_A_WRITTEN));
+	EXPECT_EQ(200, segment_first_byte(self->seg, COMMITTED));
+	/* Owned: it stays. */
+	EXPECT_EQ(-1, madvise(r->data + OWNED * PAGE, PAGE, 101));
+	EXPECT_EQ(EBUSY, errno);
+	EXPECT_TRUE(intact(r));
+	ASSERT_EQ(0, cmd_end(&self->c, r->fd, TID, 0, RVM_TRACK_END_ABORT));
+	EXPECT_TRUE(page_is(r->data + OWNED * PAGE, segment_byte(OWNED)));
+}
+
+TEST_HARNESS_MAIN

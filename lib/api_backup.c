@@ -14,7 +14,6 @@ static const struct code backing_up[] = {
 
 rvm_return_t rvm_backup(const char *dir, rvm_progress_t progress, void *arg)
 {
-	static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 	rvm_return_t code = enter_log();
 	struct backup_stats stats;
 	struct backup_source source;
@@ -29,8 +28,8 @@ rvm_return_t rvm_backup(const char *dir, rvm_progress_t progress, void *arg)
 		.progress = progress,
 		.arg = arg,
 	};
-	pthread_mutex_lock(&one_at_a_time);
+	pthread_mutex_lock(&rvm.layout);
 	code = code_of(backup_make(&source, dir, &stats), backing_up);
-	pthread_mutex_unlock(&one_at_a_time);
+	pthread_mutex_unlock(&rvm.layout);
 	return code;
 }

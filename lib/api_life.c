@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The library's life: initialize, terminate, set_options. */
+/* The library's life: initialize, terminate, set_options, set_progress. */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -32,8 +32,7 @@ static void keep_options(const rvm_options_t *options)
 	truncator_set_percent(&rvm.truncator, options->truncate);
 	log_set_interval(rvm.log, options->flush_interval);
 	log_set_merge(rvm.log, options->flags & RVM_COALESCE_TRANS);
-	truncator_set_incremental(&rvm.truncator, options->flags & RVM_INCREMENTAL_TRUNCATION,
-				  committed_copy, &rvm.txs);
+	truncator_set_incremental(&rvm.truncator, options->flags & RVM_INCREMENTAL_TRUNCATION);
 }
 
 static int create_if_asked(const rvm_options_t *options)
@@ -49,10 +48,11 @@ static int start_log(struct log *log, const rvm_options_t *options)
 {
 	int err;
 
-	err = recover_log(log, NULL, NULL, NULL);
+	err = recover_log(log, rvm.progress, rvm.progress_arg, NULL);
 	if (err)
 		return err;
-	err = truncator_start(&rvm.truncator, log, &rvm.regions, options->truncate);
+	err = truncator_start(&rvm.truncator, log, &rvm.regions, options->truncate, committed_copy,
+			      &rvm.txs);
 	if (err)
 		return err;
 	log_watch(log, regions_durable, &rvm.regions);
@@ -209,4 +209,12 @@ rvm_return_t rvm_set_options(rvm_options_t *options)
 				 fail(RVM_EOPTIONS, "no options given");
 	pthread_mutex_unlock(&rvm.lock);
 	return code;
+}
+
+void rvm_set_progress(rvm_progress_t progress, void *arg)
+{
+	pthread_mutex_lock(&rvm.lock);
+	rvm.progress = progress;
+	rvm.progress_arg = arg;
+	pthread_mutex_unlock(&rvm.lock);
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The log: create_log, resize_log, flush, truncate, query_log. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "instance.h"
 #include "log.h"
+#include "logfile.h"
 #include "resize.h"
 #include "statistics.h"
 
@@ -35,9 +37,21 @@ rvm_return_t rvm_create_log(rvm_options_t *options, rvm_offset_t *log_len, long 
 	return code_of(log_create(options->log_dev, log_len->low, mode, false, NULL, NULL), NULL);
 }
 
+/* Is it the log in use, by whatever name? */
+static bool is_open_here(const char *path)
+{
+	struct stat a, b;
+
+	if (!rvm.log || fstat(log_file(rvm.log)->fd, &a) || stat(path, &b))
+		return false;
+	if (S_ISBLK(a.st_mode) && S_ISBLK(b.st_mode))
+		return a.st_rdev == b.st_rdev;
+	return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 /* What an errno means in rvm_resize_log(). */
 static const struct code resizing[] = {
-	{ ERANGE, RVM_EOFFSET },
+	{ ERANGE, RVM_EOFFSET }, { EFBIG, RVM_ENO_SPACE },
 	{ 0, 0 }
 };
 
@@ -47,7 +61,12 @@ rvm_return_t rvm_resize_log(rvm_options_t *options, rvm_offset_t *log_len)
 
 	if (code)
 		return code;
-	return code_of(log_resize(options->log_dev, log_len->low, NULL, NULL), resizing);
+	if (!is_open_here(options->log_dev))
+		return code_of(log_resize(options->log_dev, log_len->low, NULL, NULL), resizing);
+	pthread_mutex_lock(&rvm.layout);
+	code = code_of(log_resize_in_use(rvm.log, &rvm.truncator, log_len->low), resizing);
+	pthread_mutex_unlock(&rvm.layout);
+	return code;
 }
 
 rvm_return_t flush_all(void)

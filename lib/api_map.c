@@ -104,7 +104,6 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 		.addr = region->vmaddr,
 		.tracker = flags & TRACKERS,
 		.strict = flags & RVM_STRICT,
-		.incremental = rvm.options.flags & RVM_INCREMENTAL_TRUNCATION,
 		.create_length = flags & RVM_CREATE_SEGMENT ? region->dev_length.low : 0,
 	};
 	struct segment *segment;
@@ -115,7 +114,7 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 	if (!err)
 		err = note_length(segment);
 	if (!err)
-		err = truncate_orphans(&rvm.truncator);
+		err = truncate_orphans(&rvm.truncator, rvm.progress, rvm.progress_arg);
 	if (!err)
 		err = region_map(&rvm.regions, rvm.log, segment, &spec, &mapped);
 	if (err)

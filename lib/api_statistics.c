@@ -122,6 +122,11 @@ static void fill_total(rvm_statistics_t *s, const uint64_t *n)
 	copy(s->tot_range_overlaps, &n[STATISTICS_RANGE_OVERLAPS], STATISTICS_LENGTHS);
 	copy(s->tot_trans_overlaps, &n[STATISTICS_TRANS_OVERLAPS], STATISTICS_LENGTHS);
 	copy(s->tot_trans_coalesces, &n[STATISTICS_TRANS_COALESCES], STATISTICS_ELIMS);
+	s->tot_epoch_truncation = n[STATISTICS_EPOCH];
+	s->tot_step = n[STATISTICS_STEP];
+	s->tot_step_pages = n[STATISTICS_STEP_PAGES];
+	s->tot_step_blocked = n[STATISTICS_STEP_BLOCKED];
+	s->tot_fallback = n[STATISTICS_FALLBACK];
 }
 
 static void fill_last(rvm_statistics_t *s, const struct statistics_last *last)

@@ -168,7 +168,7 @@ rvm_return_t rvm_abort_transaction(rvm_tid_t *tid)
 
 	if (code)
 		return code;
-	code = code_of(abort_tx(&rvm.txs, tx), aborting);
+	code = code_of(abort_tx(&rvm.txs, &rvm.truncator, tx), aborting);
 	clear_tid(tid);
 	return code;
 }

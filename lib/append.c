@@ -112,10 +112,33 @@ struct plan {
 	uint64_t length;
 };
 
+static int too_big(const struct tail *t, uint64_t most)
+{
+	return err_set(EFBIG, "log %s: a record of more than its %" PRIu64
+		       " bytes can never fit; make a larger log", t->file->path, most);
+}
+
+/* Does a record fit into an empty log, with the padding that must follow it? */
+static bool could_fit(const struct tail *t, uint64_t most, uint64_t pieces, uint64_t bytes)
+{
+	uint64_t length = format_record_length(pieces, bytes);
+
+	return bytes <= most && pieces <= UINT32_MAX &&
+	       length + format_pad_length(length, t->sector) <= most;
+}
+
+int tail_fits(const struct tail *t, uint64_t pieces, uint64_t bytes)
+{
+	uint64_t most = __atomic_load_n(&t->file->area_size, __ATOMIC_RELAXED);
+
+	return could_fit(t, most, pieces, bytes) ? 0 : too_big(t, most);
+}
+
+/* Without the lock: where the log shrinks meanwhile the record finds no room, and a new plan. */
 static int make_plan(const struct tail *t, const struct log_range *ranges, unsigned int count,
 		     struct plan *plan)
 {
-	uint64_t most = t->file->area_size;
+	uint64_t most = __atomic_load_n(&t->file->area_size, __ATOMIC_RELAXED);
 	unsigned int i;
 
 	memset(plan, 0, sizeof(*plan));
@@ -126,17 +149,12 @@ static int make_plan(const struct tail *t, const struct log_range *ranges, unsig
 			return err_set(EINVAL, "log %s: range %u of a record is impossible",
 				       t->file->path, i);
 		if (r->length > most || plan->bytes > most)
-			goto too_big;
+			return too_big(t, most);
 		plan->bytes += r->length;
 		plan->pieces += (r->length - 1) / FORMAT_RANGE_MAX + 1;
 	}
 	plan->length = format_record_length(plan->pieces, plan->bytes);
-	if (plan->length + format_pad_length(plan->length, t->sector) <= most &&
-	    plan->pieces <= UINT32_MAX)
-		return 0;
-too_big:
-	return err_set(EFBIG, "log %s: a record of more than its %" PRIu64
-		       " bytes can never fit; make a larger log", t->file->path, most);
+	return could_fit(t, most, plan->pieces, plan->bytes) ? 0 : too_big(t, most);
 }
 
 /* Does a record fit between tail and head, with the padding that must follow it? */
@@ -147,23 +165,65 @@ static bool has_space(const struct tail *t, uint64_t length)
 	return end + format_pad_length(end, t->sector) - t->head <= t->file->area_size;
 }
 
-static int put_ranges(struct tail *t, const struct log_range *r, unsigned int count,
-		      uint32_t *crc)
+/* Descriptors on their way into the ring: small copies and checksums cost the most. */
+struct descriptors {
+	struct disk_range disk[64];
+	unsigned int count;
+};
+
+static int put_descriptors(struct tail *t, struct descriptors *d, uint32_t *crc)
 {
+	unsigned int count = d->count;
+
+	d->count = 0;
+	return put(t, d->disk, count * sizeof(d->disk[0]), crc);
+}
+
+/* One for each piece that a descriptor can tell of. */
+static int put_range(struct tail *t, const struct log_range *r, struct descriptors *d,
+		     uint32_t *crc)
+{
+	uint64_t done, n;
 	int err = 0;
 
-	for (; count; r++, count--) {
-		uint64_t done, n;
+	for (done = 0; done < r->length && !err; done += n) {
+		n = r->length - done;
+		if (n > FORMAT_RANGE_MAX)
+			n = FORMAT_RANGE_MAX;
+		format_range_encode(r->offset + done, n, r->segment, &d->disk[d->count++]);
+		if (d->count == sizeof(d->disk) / sizeof(d->disk[0]))
+			err = put_descriptors(t, d, crc);
+	}
+	return err;
+}
 
-		for (done = 0; done < r->length && !err; done += n) {
-			struct disk_range disk;
+static int put_ranges(struct tail *t, const struct log_range *ranges, unsigned int count,
+		      uint32_t *crc)
+{
+	struct descriptors d;
+	unsigned int i;
+	int err = 0;
 
-			n = r->length - done;
-			if (n > FORMAT_RANGE_MAX)
-				n = FORMAT_RANGE_MAX;
-			format_range_encode(r->offset + done, n, r->segment, &disk);
-			err = put(t, &disk, sizeof(disk), crc);
-		}
+	d.count = 0;
+	for (i = 0; i < count && !err; i++)
+		err = put_range(t, &ranges[i], &d, crc);
+	return err ? err : put_descriptors(t, &d, crc);
+}
+
+/* What follows each other in memory is put at once. */
+static int put_data(struct tail *t, const struct log_range *ranges, unsigned int count,
+		    uint32_t *crc)
+{
+	unsigned int i = 0;
+	int err = 0;
+
+	while (i < count && !err) {
+		const char *start = ranges[i].data;
+		const char *end = start + ranges[i].length;
+
+		for (i++; i < count && ranges[i].data == end; i++)
+			end += ranges[i].length;
+		err = put(t, start, end - start, crc);
 	}
 	return err;
 }
@@ -173,7 +233,6 @@ static int put_record(struct tail *t, uint64_t tid, const struct log_range *rang
 {
 	uint64_t size = t->file->area_size;
 	uint32_t crc;
-	unsigned int i;
 	int err;
 
 	if (t->tail / size != (t->tail + plan->length - 1) / size)
@@ -181,8 +240,8 @@ static int put_record(struct tail *t, uint64_t tid, const struct log_range *rang
 	err = put_header(t, FORMAT_TX, plan->pieces, plan->length, tid, &crc);
 	if (!err)
 		err = put_ranges(t, ranges, count, &crc);
-	for (i = 0; i < count && !err; i++)
-		err = put(t, ranges[i].data, ranges[i].length, &crc);
+	if (!err)
+		err = put_data(t, ranges, count, &crc);
 	if (!err)
 		err = put_zeros(t, -plan->bytes % FORMAT_ALIGN, &crc);
 	if (!err)
@@ -240,7 +299,7 @@ static int reserve(struct tail *t, uint64_t length)
 		err = refuse(t);
 		if (err)
 			return err;
-		if (t->streaming) {
+		if (tail_is_shut(t)) {
 			pthread_cond_wait(&t->changed, &t->lock);
 			continue;
 		}
@@ -274,7 +333,7 @@ static int append(struct tail *t, uint64_t tid, const struct log_range *ranges,
 		t->tail = t->filled;
 	if (t->streaming) {
 		t->streaming = false;
-		pthread_cond_broadcast(&t->changed);
+		tail_go_on(t);
 	}
 	return err;
 }
@@ -315,7 +374,7 @@ static int spool(struct tail *t, uint64_t tid, const struct log_range *ranges,
 		err = refuse(t);
 		if (err)
 			return err;
-		if (t->streaming) {
+		if (tail_is_shut(t)) {
 			pthread_cond_wait(&t->changed, &t->lock);
 		} else if (bound && has_space(t, bound)) {
 			spool_add(&t->spool, tid, ranges, count);

@@ -13,9 +13,6 @@
 #include "segment.h"
 #include "statistics.h"
 
-#define WINDOW_PAGES 64U	/* pages that are written at once */
-#define DENSE 4U		/* a window is read at once if one page in so many is needed */
-
 uint64_t apply_memory = 0x10000000;
 
 static int no_memory(const struct apply *a)
@@ -44,11 +41,9 @@ int apply_init(struct apply *a, struct log *log, uint64_t bytes, const struct re
 	a->log = log;
 	a->ops = ops;
 	a->stats = stats;
-	a->window = aligned_alloc(PAGEFILE_ALIGN, WINDOW_PAGES * IMAGE_SIZE);
-	if (a->window && !images_init(&a->images, most_pages(bytes)))
+	if (!writeout_init(&a->out, ops->depth) && !images_init(&a->images, most_pages(bytes)))
 		return 0;
-	free(a->window);
-	a->window = NULL;
+	writeout_free(&a->out);
 	return no_memory(a);
 }
 
@@ -60,7 +55,7 @@ void apply_free(struct apply *a)
 		if (a->targets[i].segment)
 			pagefile_close(&a->targets[i].file);
 	images_free(&a->images);
-	free(a->window);
+	writeout_free(&a->out);
 	free(a->targets);
 }
 
@@ -99,78 +94,6 @@ static int find_target(struct apply *a, uint32_t id, struct target **out)
 	return add_target(a, id, out);
 }
 
-/* How many bytes of a page the segment has: its last one may be short. */
-static size_t page_room(const struct segment *segment, const struct image *image)
-{
-	uint64_t left = segment->length - (image->page << IMAGE_SHIFT);
-
-	return left < IMAGE_SIZE ? left : IMAGE_SIZE;
-}
-
-static int read_pages(struct apply *a, struct target *target, const struct image *first,
-		      const struct image *last)
-{
-	uint64_t start = first->page << IMAGE_SHIFT;
-	uint64_t end = (last->page << IMAGE_SHIFT) + page_room(target->segment, last);
-
-	return pagefile_read(&target->file, start, a->window, end - start);
-}
-
-static char *in_window(struct apply *a, const struct image *window, const struct image *image)
-{
-	return a->window + ((image->page - window->page) << IMAGE_SHIFT);
-}
-
-/* Fills the window with what the segment has, where the log has not all of it. */
-static int fill_window(struct apply *a, struct target *target, const struct image *window,
-		       size_t count)
-{
-	const struct image *last = &window[count - 1];
-	size_t i, partial = 0;
-	int err = 0;
-
-	for (i = 0; i < count; i++)
-		partial += !image_full(&a->images, &window[i]);
-	if (partial && partial * DENSE > last->page - window->page)
-		return read_pages(a, target, window, last);
-	for (i = 0; i < count && !err && partial; i++)
-		if (!image_full(&a->images, &window[i]))
-			err = pagefile_read(&target->file, window[i].page << IMAGE_SHIFT,
-					    in_window(a, window, &window[i]),
-					    page_room(target->segment, &window[i]));
-	return err;
-}
-
-static int write_run(struct apply *a, struct target *target, const struct image *window,
-		     const struct image *first, const struct image *last)
-{
-	uint64_t length = ((last->page - first->page) << IMAGE_SHIFT) +
-			  page_room(target->segment, last);
-
-	return pagefile_write(&target->file, first->page << IMAGE_SHIFT,
-			      in_window(a, window, first), length);
-}
-
-/* Writes pages that lie in one window, neighbours at once. */
-static int write_window(struct apply *a, struct target *target, const struct image *window,
-			size_t count)
-{
-	size_t i, first = 0;
-	int err;
-
-	err = fill_window(a, target, window, count);
-	for (i = 0; i < count && !err; i++) {
-		a->stats->applied_bytes +=
-			image_merge(&a->images, &window[i], in_window(a, window, &window[i]),
-				    page_room(target->segment, &window[i]));
-		if (i + 1 < count && window[i + 1].page == window[i].page + 1)
-			continue;
-		err = write_run(a, target, window, &window[first], &window[i]);
-		first = i + 1;
-	}
-	return err;
-}
-
 static int check_lengths(const struct apply *a)
 {
 	const struct target *t;
@@ -186,35 +109,17 @@ static int check_lengths(const struct apply *a)
 	return 0;
 }
 
-/* How many images from @first on, sorted, lie in one window. */
-static size_t window_size(const struct images *images, size_t first)
-{
-	const struct image *window = &images->image[first];
-	size_t n = 1;
-
-	while (first + n < images->count && window[n].segment == window->segment &&
-	       window[n].page - window->page < WINDOW_PAGES)
-		n++;
-	return n;
-}
-
 int apply_write(struct apply *a)
 {
-	struct images *images = &a->images;
 	uint64_t start = statistics_clock();
-	struct target *target = NULL;
-	size_t i, n;
 	int err;
 
+	images_sort(&a->images);
 	err = check_lengths(a);
-	images_sort(images);
-	for (i = 0; i < images->count && !err; i += n) {
-		n = window_size(images, i);
-		err = find_target(a, images->image[i].segment, &target);
-		if (!err)
-			err = write_window(a, target, &images->image[i], n);
-	}
-	images_clear(images);
+	if (!err)
+		err = writeout_images(&a->out, &a->images, a->targets, a->target_count,
+				      &a->stats->applied_bytes);
+	images_clear(&a->images);
 	a->write_ns += statistics_clock() - start;
 	return err;
 }
@@ -288,16 +193,6 @@ static int take_range(void *arg, const struct format_range *range, const void *d
 	return err ? err : put_range(a, range, data);
 }
 
-/* A reader_range_fn: the misses of all ranges of a record are waited for together. */
-static int expect_range(void *arg, const struct format_range *range, const void *data)
-{
-	struct apply *a = arg;
-
-	(void)data;
-	images_expect(&a->images, range->segment, range->offset);
-	return 0;
-}
-
 int apply_take(struct apply *a, struct reader *reader, const struct format_record *record)
 {
 	struct taking taking = { .apply = a };
@@ -305,9 +200,7 @@ int apply_take(struct apply *a, struct reader *reader, const struct format_recor
 
 	if (record->type != FORMAT_TX)
 		return 0;
-	err = reader_ranges(reader, record, 0, expect_range, a);
-	if (!err)
-		err = reader_ranges(reader, record, FORMAT_CHUNK, take_range, &taking);
+	err = reader_ranges(reader, record, true, take_range, &taking);
 	if (!err)
 		a->stats->records++;
 	return err;
@@ -328,10 +221,12 @@ static int read_record(struct apply *a, struct reader *reader, uint64_t lsn, uin
 int apply_log(struct apply *a, struct reader *reader, uint64_t from, uint64_t to)
 {
 	struct format_record record;
-	uint64_t lsn = from;
+	uint64_t lsn = from, told = from;
 	int err = 0;
 
 	a->writes = true;
+	if (a->ops->depth > 1)
+		reader_ahead(reader, from, to);
 	while (lsn < to && !err) {
 		err = read_record(a, reader, lsn, to, &record);
 		if (!err)
@@ -339,8 +234,11 @@ int apply_log(struct apply *a, struct reader *reader, uint64_t from, uint64_t to
 		if (err)
 			break;
 		lsn += record.length;
-		if (a->ops->progress)
-			a->ops->progress(a->ops->arg, lsn - from, to - from);
+		if (!a->ops->progress ||
+		    (lsn - told < (to - from) / APPLY_REPORTS && lsn < to))
+			continue;
+		a->ops->progress(a->ops->arg, lsn - from, to - from);
+		told = lsn;
 	}
 	return err ? err : apply_write(a);
 }

@@ -14,32 +14,18 @@
 #include <stdint.h>
 
 #include "image.h"
-#include "pagefile.h"
 #include "reader.h"
+#include "writeout.h"
 
 struct log;
 struct recover_ops;
 struct recover_stats;
-struct segment;
 
+#define APPLY_REPORTS	1024U	/* at most so many reports of the progress, and one */
 #define APPLY_PAGES_MIN	64U	/* more than one piece of a range can touch */
 
 /** apply_memory - the most memory for images, in bytes; a test makes it small */
 extern uint64_t apply_memory;
-
-/**
- * struct target - a segment that records name
- * @id: its number
- * @segment: NULL: its bytes are skipped
- * @file: for its pages
- * @end: behind the last byte that was taken
- */
-struct target {
-	uint32_t id;
-	struct segment *segment;
-	struct pagefile file;
-	uint64_t end;
-};
 
 /**
  * struct apply - an application under way
@@ -47,7 +33,7 @@ struct target {
  * @ops: the caller's decisions
  * @stats: to be added to
  * @images: what was taken
- * @window: memory for pages on their way to a segment
+ * @out: for pages on their way to a segment
  * @targets: the segments
  * @target_count: how many
  * @writes: when the memory is full, what was taken is written
@@ -58,7 +44,7 @@ struct apply {
 	const struct recover_ops *ops;
 	struct recover_stats *stats;
 	struct images images;
-	char *window;
+	struct writeout out;
 	struct target *targets;
 	size_t target_count;
 	bool writes;

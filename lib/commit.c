@@ -7,6 +7,7 @@
 #include "commit.h"
 #include "diff.h"
 #include "err.h"
+#include "format.h"
 #include "log.h"
 #include "part.h"
 #include "region.h"
@@ -18,6 +19,8 @@
 
 /* Equal bytes between two runs that cost less than a range of their own. */
 #define JOIN	16
+
+#define OLD_BUFFER	0x100000U /* bytes of old values read at once */
 
 /**
  * struct walk - a walk over the changed bytes of one region
@@ -62,8 +65,6 @@ static int add_range(struct tx *tx, struct region *region, uint64_t start, uint6
 		.length = end - start,
 		.data = data,
 	};
-	if (!region->noted)
-		return 0;
 	return region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT);
 }
 
@@ -78,9 +79,32 @@ static int gather_part(struct tx *tx, struct tx_part *part)
 	return err;
 }
 
-static int gather_declared(struct tx *tx)
+static uint64_t count_pieces(const struct rangeset *set)
 {
-	int err = 0;
+	uint64_t pieces = set->count;
+
+	if (set->bytes <= FORMAT_RANGE_MAX)
+		return pieces;
+	for (const struct range *r = rangeset_first(set); r; r = rangeset_next(r))
+		pieces += (r->end - r->start - 1) / FORMAT_RANGE_MAX;
+	return pieces;
+}
+
+/* Could the log ever hold an explicit transaction?  Nothing is gathered for it. */
+static int fits(struct truncator *tr, const struct tx *tx)
+{
+	uint64_t pieces = 0, bytes = 0;
+
+	for (const struct tx_part *part = tx->parts; part; part = part->next) {
+		pieces += count_pieces(&part->ranges);
+		bytes += part->ranges.bytes;
+	}
+	return log_fits(tr->log, pieces, bytes);
+}
+
+static int gather_declared(struct truncator *tr, struct tx *tx)
+{
+	int err = fits(tr, tx);
 
 	for (struct tx_part *part = tx->parts; part && !err; part = part->next)
 		err = gather_part(tx, part);
@@ -90,14 +114,18 @@ static int gather_declared(struct tx *tx)
 /*
  * A changed run is copied while no explicit transaction can declare bytes: what one
  * stores into bytes declared later never gets into this record.  The copy may move, so
- * the range keeps its place as an offset until all are gathered.
+ * the range keeps its place as an offset until all are gathered.  What is too big for the log
+ * is not gathered to its end.
  */
 static int add_changed(void *arg, uint64_t start, uint64_t end)
 {
 	struct walk *walk = arg;
 	struct tx *tx = walk->tx;
 	size_t at = tx->n_bytes;
+	int err = log_fits(walk->region->log, tx->n_ranges + 1, at + end - start);
 
+	if (err)
+		return err;
 	if (tx_reserve(tx, end - start, 0) || reserve_ranges(tx, 1))
 		return -ENOMEM;
 	memcpy(tx->bytes + at, walk->region->base + start, end - start);
@@ -262,7 +290,7 @@ static int put_in_log(struct truncator *tr, struct tx *tx, bool durable, uint64_
 	tx->n_ranges = 0;
 	if (tx->n_tracked)
 		tx->n_bytes = 0;
-	err = tx->n_tracked ? gather_changed(tx) : gather_declared(tx);
+	err = tx->n_tracked ? gather_changed(tx) : gather_declared(tr, tx);
 	return err ? err : append(tr, tx, durable, lsn);
 }
 
@@ -322,16 +350,60 @@ static int abort_tracked(struct tx *tx)
 	return err;
 }
 
-int abort_tx(struct txs *txs, struct tx *tx)
+/* By way of @buf: a read into a region's page could fault inside a read of its segment. */
+static int read_old(const struct tx_part *part, const struct range *range, char *buf)
+{
+	uint64_t at, n;
+	int err = 0;
+
+	for (at = range->start; at < range->end && !err; at += n) {
+		n = range->end - at < OLD_BUFFER ? range->end - at : OLD_BUFFER;
+		err = segment_read(part->region->segment, part->region->offset + at, buf, n);
+		if (!err)
+			memcpy(part->base + at, buf, n);
+	}
+	return err;
+}
+
+/*
+ * A transaction that keeps no old values and can never be committed: they are in the segments, once
+ * all that is committed is.  If a read fails it is still open, and may be aborted again.
+ */
+static int undo_from_segments(struct truncator *tr, struct tx *tx)
+{
+	char *buf = malloc(OLD_BUFFER);
+	const struct range *r;
+	int err;
+
+	if (!buf)
+		return err_set(ENOMEM, "out of memory to abort a transaction");
+	err = truncate_log(tr);
+	for (struct tx_part *part = tx->parts; part; part = part->next)
+		for (r = rangeset_first(&part->ranges); r && !err; r = rangeset_next(r))
+			err = read_old(part, r, buf);
+	free(buf);
+	return err;
+}
+
+static int refuse_abort(void)
+{
+	return err_set(EPERM,
+		       "a no_restore transaction keeps no old values to go back to: it must end");
+}
+
+int abort_tx(struct txs *txs, struct truncator *tr, struct tx *tx)
 {
 	int err = 0;
 
-	if (!tx->restore)
-		return err_set(EPERM, "a no_restore transaction keeps no old values to go back to");
-	if (tx->n_tracked)
+	if (!tx->restore) {
+		err = fits(tr, tx) ? undo_from_segments(tr, tx) : refuse_abort();
+		if (err)
+			return err;
+	} else if (tx->n_tracked) {
 		err = abort_tracked(tx);
-	else
+	} else {
 		parts_undo(tx);
+	}
 	statistics_abort();
 	tx_finish(txs, tx, 0);
 	return err;

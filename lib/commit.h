@@ -34,10 +34,15 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 /**
  * abort_tx() - end a transaction and undo its changes
  * @txs: the table
+ * @tr: the log, and who truncates it
  * @tx: an open transaction
  *
- * Return: 0; -EPERM it keeps no old values, it is still open; -EIO the tracker failed.
+ * Of one that keeps no old values and is too big for the log they are read from the segments, after
+ * a truncation.
+ *
+ * Return: 0; -EPERM it keeps no old values and fits into the log, or an error of truncation or of
+ * that reading: it is still open; -EIO the tracker failed.
  */
-int abort_tx(struct txs *txs, struct tx *tx);
+int abort_tx(struct txs *txs, struct truncator *tr, struct tx *tx);
 
 #endif

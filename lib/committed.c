@@ -5,7 +5,8 @@
  * With the region's lock no tracked transaction is between its record and the twin, and no
  * explicit one is added; with the locks of the parts none of them declares bytes.  So what is
  * copied of a page where no part has declared bytes holds the bytes of every record that
- * references it, and nothing else.  txs_share() has all transactions take these locks.
+ * references it, and nothing else.  As long as parts are not shared there are no such locks, and
+ * no tracked transaction; txs_stop() keeps everybody away from the parts instead.
  */
 #include <string.h>
 #include <time.h>
@@ -19,56 +20,96 @@
 
 #define PATIENCE	1000000	/* ns; a commit that waits for room holds the region's lock */
 
+/* ThreadSanitizer does not see the lock taken by pthread_mutex_clocklock(). */
+#ifdef __SANITIZE_THREAD__
+#define CLOCK		CLOCK_REALTIME
+#define lock_until(lock, until)	pthread_mutex_timedlock(lock, until)
+#else
+#define CLOCK		CLOCK_MONOTONIC
+#define lock_until(lock, until)	pthread_mutex_clocklock(lock, CLOCK, until)
+#endif
+
 static bool lock_region(struct region *region)
 {
 	struct timespec until;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
+	clock_gettime(CLOCK, &until);
 	until.tv_nsec += PATIENCE;
 	if (until.tv_nsec >= 1000000000) {
 		until.tv_nsec -= 1000000000;
 		until.tv_sec++;
 	}
-	return !pthread_mutex_clocklock(&region->lock, CLOCK_MONOTONIC, &until);
+	return !lock_until(&region->lock, &until);
 }
 
-static bool is_referenced(const struct region *region, uint64_t page)
+static bool references(const struct tx_part *part, uint64_t page)
 {
 	uint64_t start = page << TRACK_PAGE_SHIFT;
 
+	return rangeset_overlaps(&part->ranges, start, start + TRACK_PAGE_SIZE);
+}
+
+static bool shared_reference(const struct region *region, uint64_t page)
+{
 	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
-		if (rangeset_overlaps(&part->ranges, start, start + TRACK_PAGE_SIZE))
+		if (references(part, page))
 			return true;
 	return false;
 }
 
-static bool copy_page(struct region *region, uint64_t page, char *to)
+static bool reference(const struct txs *txs, const struct region *region, uint64_t page)
+{
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+		for (struct tx_part *part = tx->parts; part; part = part->next)
+			if (part->region == region && references(part, page))
+				return true;
+	return false;
+}
+
+static void copy_page(struct region *region, uint64_t page, char *to)
 {
 	const struct track_ops *ops = region->tracker->ops;
 	const char *from = region->base + (page << TRACK_PAGE_SHIFT);
 
-	if (is_referenced(region, page))
-		return false;
 	if (ops->committed)
 		from = ops->committed(region->tracker, page);
 	memcpy(to, from, TRACK_PAGE_SIZE);
-	return true;
 }
 
-void committed_copy(void *arg, struct region *region, const uint64_t *pages, size_t n,
-		    char *to, bool *copied)
+static bool copy_shared(struct region *region, const uint64_t *pages, size_t n, char *to,
+			bool *copied)
 {
 	struct tx_part *part;
 	size_t i;
 
-	txs_share(arg);
 	if (!lock_region(region))
-		return;
+		return false;
 	for (part = region->parts; part; part = part->next_in_region)
 		pthread_mutex_lock(&part->lock);
-	for (i = 0; i < n; i++)
-		copied[i] = copy_page(region, pages[i], to + (i << TRACK_PAGE_SHIFT));
+	for (i = 0; i < n; i++) {
+		copied[i] = !shared_reference(region, pages[i]);
+		if (copied[i])
+			copy_page(region, pages[i], to + (i << TRACK_PAGE_SHIFT));
+	}
 	for (part = region->parts; part; part = part->next_in_region)
 		pthread_mutex_unlock(&part->lock);
 	pthread_mutex_unlock(&region->lock);
+	return true;
+}
+
+bool committed_copy(void *arg, struct region *region, const uint64_t *pages, size_t n,
+		    char *to, bool *copied)
+{
+	struct txs *txs = arg;
+	size_t i;
+
+	if (!txs_stop(txs))
+		return copy_shared(region, pages, n, to, copied);
+	for (i = 0; i < n; i++) {
+		copied[i] = !reference(txs, region, pages[i]);
+		if (copied[i])
+			copy_page(region, pages[i], to + (i << TRACK_PAGE_SHIFT));
+	}
+	txs_go(txs);
+	return true;
 }

@@ -19,9 +19,11 @@ struct region;
  * @copied: filled in
  *
  * A page has an uncommitted reference while a transaction that has not ended declared bytes in
- * it, and all pages have one while a tracked transaction is ending.
+ * it.
+ *
+ * Return: false if a tracked transaction is ending; none was copied then.
  */
-void committed_copy(void *arg, struct region *region, const uint64_t *pages, size_t n,
+bool committed_copy(void *arg, struct region *region, const uint64_t *pages, size_t n,
 		    char *to, bool *copied);
 
 #endif

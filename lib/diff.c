@@ -7,7 +7,8 @@
 
 /*
  * An explicit transaction may store to the pages meanwhile.  Its bytes are left out of what is
- * found here, so it does not matter what is read of them, and ThreadSanitizer need not watch.
+ * found here, so it does not matter what is read of them, and ThreadSanitizer need not watch the
+ * three functions that read the pages.
  */
 #define RACY	__attribute__((no_sanitize("thread")))
 

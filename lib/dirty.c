@@ -1,23 +1,45 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The dirty pages of a region: its page vector and page queue, which belong together. */
 #include <errno.h>
-#include <stddef.h>
+#include <sys/mman.h>
 
 #include "dirty.h"
 #include "log.h"
 
-void dirty_init(struct dirty *dirty)
+int dirty_init(struct dirty *dirty, uint64_t pages)
 {
+	void *bits;
+
 	pthread_mutex_init(&dirty->lock, NULL);
 	pagevec_init(&dirty->vec);
 	pagequeue_init(&dirty->queue);
+	dirty->bits = NULL;
+	dirty->size = (pages / 64 + 1) * sizeof(*dirty->bits);
+	bits = mmap(NULL, dirty->size, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (bits == MAP_FAILED)
+		return -ENOMEM;
+	dirty->bits = bits;
+	return 0;
 }
 
 void dirty_free(struct dirty *dirty)
 {
 	pagevec_free(&dirty->vec);
 	pagequeue_free(&dirty->queue);
+	if (dirty->bits)
+		munmap(dirty->bits, dirty->size);
+	dirty->bits = NULL;
 	pthread_mutex_destroy(&dirty->lock);
+}
+
+/* With the lock. */
+static void set_bit(struct dirty *dirty, uint64_t page, bool set)
+{
+	uint64_t *word = &dirty->bits[page / 64];
+	uint64_t bit = 1ULL << page % 64;
+
+	__atomic_store_n(word, set ? *word | bit : *word & ~bit, __ATOMIC_RELAXED);
 }
 
 static int note(struct dirty *dirty, uint64_t page, uint64_t lsn)
@@ -35,6 +57,7 @@ static int note(struct dirty *dirty, uint64_t page, uint64_t lsn)
 	}
 	state->dirty = true;
 	state->lsn = lsn;
+	set_bit(dirty, page, true);
 	return 0;
 }
 
@@ -84,8 +107,10 @@ size_t dirty_take(struct dirty *dirty, struct queued_page *pages, size_t max, ui
 		pages[n++] = pagequeue_take(&dirty->queue);
 		state->dirty = false;
 		state->reserved = true;
+		set_bit(dirty, pages[n - 1].page, false);
 	}
 	pthread_mutex_unlock(&dirty->lock);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);	/* before it is asked who uses them */
 	return n;
 }
 
@@ -113,6 +138,7 @@ void dirty_back(struct dirty *dirty, uint64_t page, uint64_t lsn)
 	state->dirty = true;
 	state->lsn = lsn;
 	state->refs++;
+	set_bit(dirty, page, true);
 	pagequeue_back(&dirty->queue, page, lsn);
 	pthread_mutex_unlock(&dirty->lock);
 }

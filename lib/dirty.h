@@ -6,11 +6,19 @@
  * log, with an LSN that the record cannot be below.  A page that is dirty already keeps its
  * place in the queue.  Truncation takes pages from the front, writes them and says so, or puts
  * them back; a page that is noted meanwhile is queued anew.
+ *
+ * A bit for each page tells without the lock that it is dirty and was not taken since.  Who finds
+ * it set is done, although the page may be taken in the next moment: a commit looks at the bits
+ * while its pages are owned, held or referenced.  Truncation clears the bit, and only then asks
+ * whether the page is; if it still is, the page goes back.  If it is not any more, what the
+ * commit stored is in the page that truncation writes.
  */
 #ifndef RVM_LIB_DIRTY_H
 #define RVM_LIB_DIRTY_H
 
 #include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "pagequeue.h"
@@ -25,18 +33,40 @@ struct log;
  * @lock: guards the rest; a leaf
  * @vec: what is known of each page
  * @queue: those that are dirty
+ * @bits: set: the page is dirty and not reserved; written with the lock, read without
+ * @size: bytes of them; only what is used takes memory
  */
 struct dirty {
 	pthread_mutex_t lock;
 	struct pagevec vec;
 	struct pagequeue queue;
+	uint64_t *bits;
+	size_t size;
 };
 
-/** dirty_init() - no page is dirty */
-void dirty_init(struct dirty *dirty);
+/**
+ * dirty_init() - no page is dirty
+ * @dirty: to be filled in
+ * @pages: of the region
+ *
+ * Return: 0 or -ENOMEM, without a text; then dirty_free() is called all the same.
+ */
+int dirty_init(struct dirty *dirty, uint64_t pages);
 
 /** dirty_free() - free the memory */
 void dirty_free(struct dirty *dirty);
+
+/** dirty_is_noted() - is there nothing for dirty_note() to do? */
+static inline bool dirty_is_noted(const struct dirty *dirty, uint64_t first, uint64_t last)
+{
+	for (; first <= last; first++) {
+		uint64_t bits = __atomic_load_n(&dirty->bits[first / 64], __ATOMIC_SEQ_CST);
+
+		if (!(bits >> first % 64 & 1))
+			return false;
+	}
+	return true;
+}
 
 /**
  * dirty_note() - a record is about to reference pages

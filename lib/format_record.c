@@ -28,7 +28,7 @@ uint64_t format_record_length(uint64_t count, uint64_t bytes)
 
 uint64_t format_pad_length(uint64_t lsn, uint32_t sector)
 {
-	uint64_t room = sector - lsn % sector;
+	uint64_t room = sector - (lsn & (sector - 1));
 
 	return room < FORMAT_RECORD_MIN ? room + sector : room;
 }
@@ -109,21 +109,50 @@ static const char *check_header(const struct disk_record *disk, const struct for
 	return NULL;
 }
 
-/* The walk over a record's bytes, in order, each once. */
+/*
+ * The walk over a record's bytes, in order, each once.
+ *
+ * @source: the bytes
+ * @lsn: of the next one
+ * @crc: of those before it
+ * @whole: the next one in memory, if all of the record is there and in @crc
+ */
 struct walk {
 	struct format_source *source;
 	uint64_t lsn;
 	uint32_t crc;
+	const char *whole;
 };
 
 static int walk_get(struct walk *walk, size_t length, const void **bytes)
 {
-	int err = walk->source->get(walk->source, walk->lsn, length, bytes);
+	int err;
 
+	if (walk->whole) {
+		*bytes = walk->whole;
+		walk->whole += length;
+		return 0;
+	}
+	err = walk->source->get(walk->source, walk->lsn, length, bytes);
 	if (err)
 		return err;
 	walk->crc = crc32c(walk->crc, *bytes, length);
 	walk->lsn += length;
+	return 0;
+}
+
+/* A short record, as most are: all of it at once, and one checksum. */
+static int walk_whole(struct walk *walk, uint64_t length)
+{
+	size_t rest = length - sizeof(struct disk_record);
+	const void *bytes;
+	int err;
+
+	err = walk->source->get(walk->source, walk->lsn, rest, &bytes);
+	if (err)
+		return err;
+	walk->crc = crc32c(walk->crc, bytes, rest - sizeof(struct disk_trailer));
+	walk->whole = bytes;
 	return 0;
 }
 
@@ -197,12 +226,13 @@ static int walk_trailer(struct walk *walk, uint64_t length, const char **why)
 {
 	const struct disk_trailer *disk;
 	struct disk_trailer right;
+	uint32_t crc = walk->crc;	/* without the trailer */
 	int err;
 
-	err = walk->source->get(walk->source, walk->lsn, sizeof(*disk), (const void **)&disk);
+	err = walk_get(walk, sizeof(*disk), (const void **)&disk);
 	if (err)
 		return err;
-	format_trailer_encode(length, walk->crc, &right);
+	format_trailer_encode(length, crc, &right);
 	if (disk->length != right.length || disk->magic != right.magic)
 		*why = "the record does not end as it should";
 	else if (disk->crc != right.crc)
@@ -248,7 +278,10 @@ int format_record_check(struct format_source *source, const struct format_seed *
 	if (*why)
 		return -EUCLEAN;
 	format_record_decode(disk, &r);
-	err = walk_ranges(&walk, r.count, &bytes, why);
+	if (r.length <= FORMAT_CHUNK)
+		err = walk_whole(&walk, r.length);
+	if (!err)
+		err = walk_ranges(&walk, r.count, &bytes, why);
 	if (err)
 		return err;
 	zeros = r.length - FORMAT_RECORD_MIN - r.count * sizeof(struct disk_range);

@@ -13,6 +13,16 @@ static struct tail_group *group_at(struct tail *t, unsigned int i)
 	return &t->groups[(t->first_group + i) % TAIL_GROUPS];
 }
 
+/* Number of the group that makes @lsn durable; of the next one if none does that is on its way. */
+static uint64_t group_of(struct tail *t, uint64_t lsn)
+{
+	unsigned int i = 0;
+
+	while (i < t->n_groups && group_at(t, i)->durable < lsn)
+		i++;
+	return t->first_group + i;
+}
+
 /* What will be durable when all groups are written that are on their way. */
 static uint64_t promised(struct tail *t)
 {
@@ -75,6 +85,74 @@ static int wait(struct tail *t)
 	return tail_poisoned(t);
 }
 
+/* Whole sectors are written at any time, what remains needs padding. */
+static bool has_work(struct tail *t)
+{
+	if (t->n_groups == TAIL_GROUPS)
+		return false;
+	if (t->closed < t->filled - t->filled % t->sector)
+		return true;
+	return !t->streaming && promised(t) < tail_last(t);
+}
+
+/* Do enough wait for the next group?  See the head comment. */
+static bool are_many(struct tail *t)
+{
+	return !t->n_groups || t->waiters >= group_at(t, t->n_groups - 1)->waiters;
+}
+
+/*
+ * Those of a group that is done all go on.  Of those whose group has not begun one goes on to lead
+ * it, for which there is a place now.
+ *
+ * No sleep is endless.  Who sleeps for a group that is on its way is woken when it is done.  Who
+ * sleeps for the next one, number n, is woken when n is done, if somebody else leads it, and when
+ * the last group on its way is done, if nobody does.  The numbers that are slept for are those on
+ * their way, at most TAIL_GROUPS, and n, so no two of them share a condition.  Until those of a
+ * number that is done are told, n may share theirs, and one of them take what was to wake a
+ * leader; but then they are all told after that, and those of n with them.
+ */
+static void tell(struct tail *t, uint64_t from, uint64_t to, pthread_cond_t *next)
+{
+	if (from == to)
+		return;
+	for (; from < to; from++)
+		pthread_cond_broadcast(tail_done(t, from));
+	if (next)
+		pthread_cond_signal(next);
+}
+
+static pthread_cond_t *next_leader(struct tail *t)
+{
+	return are_many(t) ? tail_done(t, t->first_group + t->n_groups) : NULL;
+}
+
+static void tell_locked(struct tail *t)
+{
+	tell(t, t->told, t->first_group, next_leader(t));
+	t->told = t->first_group;
+}
+
+/* So nobody who is told runs into the lock. */
+static void unlock_and_tell(struct tail *t)
+{
+	uint64_t from = t->told, to = t->first_group;
+	pthread_cond_t *next = next_leader(t);
+
+	t->told = to;
+	pthread_mutex_unlock(&t->lock);
+	tell(t, from, to, next);
+}
+
+/* Sleeps until the group of @lsn is done, or shall be led. */
+static int wait_for(struct tail *t, uint64_t lsn)
+{
+	tell_locked(t);
+	if (!t->error)
+		pthread_cond_wait(tail_done(t, group_of(t, lsn)), &t->lock);
+	return tail_poisoned(t);
+}
+
 static void count_group(const struct tail *t, uint64_t start, uint64_t end, uint64_t ns)
 {
 	uint64_t size = t->file->area_size;
@@ -97,12 +175,14 @@ static int lead(struct tail *t)
 	uint64_t began;
 	int err, count;
 
+	tell_locked(t);
 	end = close_group(t, &durable);
 	tail_note_used(t);
 	if (end == start)
 		return wait(t);
 	group = group_at(t, t->n_groups++);
-	*group = (struct tail_group) { .end = end, .durable = durable };
+	*group = (struct tail_group) { .end = end, .durable = durable, .waiters = t->waiters };
+	t->waiters = 0;
 	t->closed = end;
 	count = tail_iov(t, start, end, iov);
 	pthread_mutex_unlock(&t->lock);
@@ -123,19 +203,12 @@ static int lead(struct tail *t)
 	return tail_poisoned(t);
 }
 
-/* Whole sectors are written at any time, what remains needs padding. */
-static bool has_work(struct tail *t)
-{
-	if (t->n_groups == TAIL_GROUPS)
-		return false;
-	if (t->closed < t->filled - t->filled % t->sector)
-		return true;
-	return !t->streaming && promised(t) < tail_last(t);
-}
-
 int tail_drain(struct tail *t)
 {
-	return !t->error && has_work(t) ? lead(t) : wait(t);
+	int err = !t->error && has_work(t) ? lead(t) : wait(t);
+
+	tell_locked(t);
+	return err;
 }
 
 static int check_lsn(const struct tail *t, uint64_t lsn)
@@ -154,11 +227,17 @@ int tail_flush(struct tail *t, uint64_t lsn)
 		return 0;
 	pthread_mutex_lock(&t->lock);
 	err = check_lsn(t, lsn);
-	while (!err && t->durable < lsn)
-		err = promised(t) < lsn ? tail_drain(t) : wait(t);
+	if (!err && promised(t) < lsn)
+		t->waiters++;
+	while (!err && t->durable < lsn) {
+		if (!t->error && promised(t) < lsn && has_work(t) && are_many(t))
+			err = lead(t);
+		else
+			err = wait_for(t, lsn);
+	}
 	if (!err)
 		err = tail_poisoned(t);
-	pthread_mutex_unlock(&t->lock);
+	unlock_and_tell(t);
 	return err;
 }
 

@@ -44,6 +44,7 @@ int images_init(struct images *images, size_t max)
 	images->memory = at;
 	images->max = max;
 	images->mask = table - 1;
+	images->shift = 64 - __builtin_ctzll(table);
 	images->bytes = at;
 	at += max << IMAGE_SHIFT;
 	images->known = (uint64_t *)at;
@@ -52,7 +53,7 @@ int images_init(struct images *images, size_t max)
 	at += list;
 	images->spare = (struct image *)at;
 	at += list;
-	images->table = (uint32_t *)at;
+	images->table = (struct image_entry *)at;
 	return 0;
 }
 
@@ -68,120 +69,165 @@ void images_clear(struct images *images)
 	if (images->count)
 		memset(images->table, 0, (images->mask + 1) * sizeof(*images->table));
 	images->count = 0;
+	images->queue.count = 0;
 	images->sorted = false;
 }
 
-static uint64_t *known_of(const struct images *images, const struct image *image)
+static uint64_t *known_at(const struct images *images, uint32_t at)
 {
-	return images->known + (size_t)image->at * IMAGE_WORDS;
+	return images->known + (size_t)at * IMAGE_WORDS;
 }
 
-static char *bytes_of(const struct images *images, const struct image *image)
+static char *bytes_at(const struct images *images, uint32_t at)
 {
-	return images->bytes + ((size_t)image->at << IMAGE_SHIFT);
+	return images->bytes + ((size_t)at << IMAGE_SHIFT);
 }
 
 static size_t hash(const struct images *images, uint32_t segment, uint64_t page)
 {
 	uint64_t x = (page ^ (uint64_t)segment << 48) * 0x9e3779b97f4a7c15ULL;
 
-	return (x ^ x >> 32) & images->mask;
+	return x >> images->shift;	/* the high bits spread neighbours over the table */
 }
 
-static struct image *make(struct images *images, size_t slot, uint32_t segment, uint64_t page)
+/* Makes the image of a page; its entry is free. */
+static bool make(struct images *images, struct image_entry *entry, uint32_t segment,
+		 uint64_t page)
 {
-	struct image *image;
+	struct image *image = &images->image[images->count];
 
 	if (images->count == images->max)
-		return NULL;
-	image = &images->image[images->count];
+		return false;
 	image->page = page;
 	image->segment = segment;
 	image->at = images->count;
-	memset(known_of(images, image), 0, IMAGE_WORDS * sizeof(uint64_t));
-	images->table[slot] = ++images->count;
-	return image;
+	memset(known_at(images, image->at), 0, IMAGE_WORDS * sizeof(uint64_t));
+	entry->page = page;
+	entry->segment = segment;
+	entry->number = ++images->count;
+	return true;
 }
 
-/* The slot of a page's image, or the free one where it belongs. */
-static size_t find_slot(const struct images *images, uint32_t segment, uint64_t page)
+/* Where the image of a page is, or the free entry where it belongs. */
+static struct image_entry *find_entry(const struct images *images, uint32_t segment, uint64_t page)
 {
 	size_t slot = hash(images, segment, page);
+	struct image_entry *entry = &images->table[slot];
 
-	for (; images->table[slot]; slot = (slot + 1) & images->mask) {
-		const struct image *image = &images->image[images->table[slot] - 1];
-
-		if (image->page == page && image->segment == segment)
-			break;
+	while (entry->number && (entry->page != page || entry->segment != segment)) {
+		slot = (slot + 1) & images->mask;
+		entry = &images->table[slot];
 	}
-	return slot;
+	return entry;
 }
 
-static struct image *find(struct images *images, uint32_t segment, uint64_t page)
+/* Tells where the image of a page is, which is made if need be. */
+static bool find(struct images *images, uint32_t segment, uint64_t page, uint32_t *at)
 {
-	size_t slot = find_slot(images, segment, page);
+	struct image_entry *entry = find_entry(images, segment, page);
 
-	if (images->table[slot])
-		return &images->image[images->table[slot] - 1];
-	return make(images, slot, segment, page);
+	if (!entry->number && !make(images, entry, segment, page))
+		return false;
+	*at = entry->number - 1;
+	return true;
 }
 
-void images_expect(const struct images *images, uint32_t segment, uint64_t offset)
-{
-	size_t slot = find_slot(images, segment, offset >> IMAGE_SHIFT);
-	size_t at = offset & (IMAGE_SIZE - 1);
-	const struct image *image;
-
-	if (!images->table[slot])
-		return;
-	image = &images->image[images->table[slot] - 1];
-	__builtin_prefetch(bytes_of(images, image) + at, 1);
-	__builtin_prefetch(bytes_of(images, image) + (at | 64), 1);
-	__builtin_prefetch(known_of(images, image) + at / 64, 1);
-}
-
-/* The bits of @word from @first to before @end, both counted in the page. */
-static uint64_t bits_of(size_t word, size_t first, size_t end)
-{
-	uint64_t bits = ~0ULL;
-
-	if (first > word * 64)
-		bits <<= first - word * 64;
-	if (end < (word + 1) * 64)
-		bits &= ~0ULL >> ((word + 1) * 64 - end);
-	return bits;
-}
-
+/* Sets the bits from @first to before @end, of which there is one at least. */
 static void mark(uint64_t *known, size_t first, size_t end)
 {
-	size_t word;
+	uint64_t *word = known + first / 64;
+	uint64_t *last = known + (end - 1) / 64;
+	uint64_t bits = ~0ULL << first % 64;
 
-	for (word = first / 64; word * 64 < end; word++)
-		known[word] |= bits_of(word, first, end);
+	while (word < last) {
+		*word++ |= bits;
+		bits = ~0ULL;
+	}
+	*word |= bits & ~0ULL >> (63 - (end - 1) % 64);
+}
+
+static void copy(struct images *images, uint32_t image, size_t at, const char *from, size_t n)
+{
+	memcpy(bytes_at(images, image) + at, from, n);
+	mark(known_at(images, image), at, at + n);
+}
+
+static void fetch(const struct images *images, const struct image_range *range)
+{
+	const char *bytes = bytes_at(images, range->image) + range->at;
+	size_t i;
+
+	for (i = 0; i < range->length; i += 64)
+		__builtin_prefetch(bytes + i, 1);
+	__builtin_prefetch(bytes + range->length - 1, 1);
+	__builtin_prefetch(known_at(images, range->image) + range->at / 64, 1);
+}
+
+/* There is room for all images: images_put() saw to it. */
+static void drain(struct images *images)
+{
+	struct image_queue *queue = &images->queue;
+	struct image_range *range;
+
+	for (range = queue->range; range < queue->range + queue->count; range++) {
+		find(images, range->segment, range->page, &range->image);
+		fetch(images, range);
+	}
+	for (range = queue->range; range < queue->range + queue->count; range++)
+		copy(images, range->image, range->at, range->bytes, range->length);
+	queue->count = 0;
+}
+
+/* Not inline, because a copy of at most IMAGE_SHORT bytes becomes "rep movs", which is slow. */
+static __attribute__((noinline)) void enqueue(struct images *images, uint32_t segment,
+					      uint64_t offset, const char *from, size_t n)
+{
+	struct image_range *range = &images->queue.range[images->queue.count++];
+
+	range->page = offset >> IMAGE_SHIFT;
+	range->segment = segment;
+	range->at = offset & (IMAGE_SIZE - 1);
+	range->length = n;
+	__builtin_prefetch(&images->table[hash(images, segment, range->page)]);
+	memcpy(range->bytes, from, n);
+	if (images->queue.count == IMAGE_QUEUE)
+		drain(images);
+}
+
+/* Bytes of one page, at once, and after all that are queued. */
+static int put_now(struct images *images, uint32_t segment, uint64_t offset, const char *from,
+		   size_t n)
+{
+	uint32_t image;
+
+	drain(images);
+	if (!find(images, segment, offset >> IMAGE_SHIFT, &image))
+		return -ENOSPC;
+	copy(images, image, offset & (IMAGE_SIZE - 1), from, n);
+	return 0;
 }
 
 int images_put(struct images *images, uint32_t segment, uint64_t offset, const void *data,
 	       uint64_t length)
 {
 	const char *from = data;
+	int err = 0;
 
 	assert(!images->sorted);
-	while (length) {
-		struct image *image = find(images, segment, offset >> IMAGE_SHIFT);
-		size_t at = offset & (IMAGE_SIZE - 1);
-		size_t n = IMAGE_SIZE - at;
+	while (length && !err) {
+		size_t n = IMAGE_SIZE - (offset & (IMAGE_SIZE - 1));
 
-		if (!image)
-			return -ENOSPC;
 		if (n > length)
 			n = length;
-		memcpy(bytes_of(images, image) + at, from, n);
-		mark(known_of(images, image), at, at + n);
+		if (n <= IMAGE_SHORT && images->max - images->count > images->queue.count)
+			enqueue(images, segment, offset, from, n);
+		else
+			err = put_now(images, segment, offset, from, n);
 		from += n;
 		offset += n;
 		length -= n;
 	}
-	return 0;
+	return err;
 }
 
 /* The digits of an image, lowest first: 8 of its page, then 4 of its segment. */
@@ -210,6 +256,7 @@ void images_sort(struct images *images)
 {
 	unsigned int i;
 
+	drain(images);
 	images->sorted = true;
 	for (i = 0; i < 12 && images->count; i++) {
 		size_t counts[DIGIT] = {};
@@ -224,7 +271,7 @@ void images_sort(struct images *images)
 
 bool image_full(const struct images *images, const struct image *image)
 {
-	const uint64_t *known = known_of(images, image);
+	const uint64_t *known = known_at(images, image->at);
 	size_t i;
 
 	for (i = 0; i < IMAGE_WORDS; i++)
@@ -253,8 +300,8 @@ static size_t next_bit(const uint64_t *known, size_t at, bool set)
 size_t image_merge(const struct images *images, const struct image *image, char *page,
 		   size_t room)
 {
-	const uint64_t *known = known_of(images, image);
-	const char *bytes = bytes_of(images, image);
+	const uint64_t *known = known_at(images, image->at);
+	const char *bytes = bytes_at(images, image->at);
 	size_t start = next_bit(known, 0, true);
 	size_t copied = 0;
 

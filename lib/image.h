@@ -5,6 +5,10 @@
  * Bytes are put in as the log has them in order, so later ones overwrite earlier ones, and a bitmap
  * tells which bytes of a page are known.  A range costs a look into a hash table and a copy,
  * whatever was put in before; the pages are sorted once, by their digits, when they go out.
+ *
+ * The pages are met at random, so each look and each copy would wait for memory.  Short ranges are
+ * therefore queued, while what they need is fetched for all of them; they go on in the order of the
+ * log, all before the pages are sorted.
  */
 #ifndef RVM_LIB_IMAGE_H
 #define RVM_LIB_IMAGE_H
@@ -30,6 +34,49 @@ struct image {
 };
 
 /**
+ * struct image_entry - what a hash table has for a page, all in one place
+ * @page: its number in the segment
+ * @segment: the segment's number
+ * @number: 0: nothing; else @at of its image + 1
+ */
+struct image_entry {
+	uint64_t page;
+	uint32_t segment;
+	uint32_t number;
+};
+
+#define IMAGE_QUEUE	32	/* short ranges that are waited for together */
+#define IMAGE_SHORT	256	/* bytes of one */
+
+/**
+ * struct image_range - bytes of one page
+ * @page: its number in the segment
+ * @segment: the segment's number
+ * @image: where its image is, once that is known
+ * @at: the first byte in the page
+ * @length: how many
+ * @bytes: they
+ */
+struct image_range {
+	uint64_t page;
+	uint32_t segment;
+	uint32_t image;
+	uint16_t at;
+	uint16_t length;
+	char bytes[IMAGE_SHORT];
+};
+
+/**
+ * struct image_queue - short ranges on their way
+ * @count: how many
+ * @range: they
+ */
+struct image_queue {
+	unsigned int count;
+	struct image_range range[IMAGE_QUEUE];
+};
+
+/**
  * struct images - a set of them
  * @max: how many there may be
  * @count: how many there are
@@ -37,9 +84,11 @@ struct image {
  * @spare: room for sorting
  * @bytes: a page each
  * @known: a bitmap each: which of its bytes are known
- * @table: hash table, 0 or a number + 1
+ * @table: hash table of those that were made
  * @mask: entries of the table less one
+ * @shift: 64 less the bits of @mask
  * @sorted: nothing may be put in until images_clear()
+ * @queue: what was put in and is not copied yet; there is room for their images
  * @memory: the mapping that holds all that
  * @size: its bytes; only what is used takes memory
  */
@@ -50,9 +99,11 @@ struct images {
 	struct image *spare;
 	char *bytes;
 	uint64_t *known;
-	uint32_t *table;
+	struct image_entry *table;
 	size_t mask;
+	unsigned int shift;
 	bool sorted;
+	struct image_queue queue;
 	void *memory;
 	size_t size;
 };
@@ -84,9 +135,6 @@ void images_clear(struct images *images);
  */
 int images_put(struct images *images, uint32_t segment, uint64_t offset, const void *data,
 	       uint64_t length);
-
-/** images_expect() - bytes at @offset will be put in soon: fetch what that needs into the cache */
-void images_expect(const struct images *images, uint32_t segment, uint64_t offset);
 
 /** images_sort() - put the images in the order of segments and pages */
 void images_sort(struct images *images);

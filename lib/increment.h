@@ -4,19 +4,16 @@
  * queue, from memory, and move the log's head to the first record of the next one.
  *
  *  1. Read D, the durable LSN.
- *  2. Take the first pages of the queue that begins lowest.
- *  3. Copy those without uncommitted references; the others are blocked and go back.
- *  4. Flush the log: what was copied may be of records that were not durable.
- *  5. Write the copies, sync the segment.
- *  6. Move the head to the lowest LSN that is queued, or to D if none is.
- *
- * Where the tracker writes back, it is the module that does 3 and 5, after 4.
+ *  2. Take the first pages of the queue that begins lowest, and write them: pageout.h.  Where
+ *     the tracker writes back, it is the module that does, after the log was flushed.
+ *  3. Those with uncommitted references were not written: they are blocked and go back.
+ *  4. Move the head to the lowest LSN that is queued, or to D if none is.
  *
  * Claim: every record below the new head is in the segments.  Let one of them reference page P.
  * Its commit noted P before the record was appended, with an LSN that is not above the record.
  * If P is queued with it still, the head is not above that.  Else P was taken since, and copied
  * without references; a commit that has noted P and whose bytes are not in the committed state
- * yet is a reference, so the copy has the record's bytes, and they were synced before step 6.
+ * yet is a reference, so the copy has the record's bytes, and they were synced before step 4.
  * If nothing is queued, a record that is not in the segments was noted after step 1, and is not
  * below D.
  */
@@ -27,7 +24,7 @@
 
 struct truncator;
 
-/** increment_possible() - is every record in the log of a region whose pages are noted? */
+/** increment_possible() - can every record in the log be written from memory? */
 bool increment_possible(struct truncator *tr);
 
 /**

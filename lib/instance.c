@@ -6,6 +6,7 @@
 
 struct instance rvm = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.layout = PTHREAD_MUTEX_INITIALIZER,
 	.txs = TXS_INITIALIZER(&rvm.regions),
 };
 
@@ -46,6 +47,7 @@ static void begin_child(void)
 	rvm.inherited |= rvm.up;
 	rvm.up = false;
 	pthread_mutex_init(&rvm.lock, NULL);
+	pthread_mutex_init(&rvm.layout, NULL);
 	pthread_mutex_init(&rvm.txs.lock, NULL);
 }
 

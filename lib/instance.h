@@ -20,7 +20,8 @@ struct log;
 
 /**
  * struct instance - the library's one instance
- * @lock: serializes initialize, terminate, set_options, map and unmap
+ * @lock: serializes initialize, terminate, set_options, set_progress, map and unmap
+ * @layout: held by what needs the log to keep its size, and by what changes it; before all others
  * @up: initialized
  * @inherited: this is a forked child of the process that was initialized
  * @log: the open log, or NULL
@@ -29,9 +30,12 @@ struct log;
  * @regions: what is mapped
  * @txs: who writes there
  * @truncator: who makes room in the log
+ * @progress: who is told how far a recovery is, or NULL
+ * @progress_arg: its first argument
  */
 struct instance {
 	pthread_mutex_t lock;
+	pthread_mutex_t layout;
 	bool up;
 	bool inherited;
 	struct log *log;
@@ -40,6 +44,8 @@ struct instance {
 	struct regions regions;
 	struct txs txs;
 	struct truncator truncator;
+	rvm_progress_t progress;
+	void *progress_arg;
 };
 
 extern struct instance rvm;

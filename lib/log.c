@@ -12,6 +12,7 @@
 #include "log.h"
 #include "logfile.h"
 #include "os.h"
+#include "space.h"
 #include "status.h"
 #include "tail.h"
 
@@ -68,7 +69,9 @@ int log_open(const char *path, uint64_t buffer, bool readonly, struct log **out)
 	err = logfile_open(path, readonly, &log->file);
 	if (err)
 		goto free_log;
-	err = load(log, buffer);
+	err = readonly ? 0 : logfile_settle(&log->file);
+	if (!err)
+		err = load(log, buffer);
 	if (err)
 		goto close_file;
 	if (!readonly)
@@ -169,6 +172,11 @@ int log_close(struct log *log)
 	return err;
 }
 
+int log_fits(const struct log *log, uint64_t pieces, uint64_t bytes)
+{
+	return tail_fits(&log->tail, pieces, bytes);
+}
+
 int log_append(struct log *log, uint64_t tid, const struct log_range *ranges,
 	       unsigned int count, uint64_t *lsn)
 {
@@ -221,12 +229,11 @@ void log_watch(struct log *log, void (*fn)(void *arg, uint64_t durable), void *a
 	tail_watch(&log->tail, fn, arg);
 }
 
-/* Once the log is started all that the tail does not know is constant: no lock, no waiting. */
+/* Once the log is started all that the tail does not know is constant: no lock of the log. */
 void log_state(struct log *log, struct log_state *state)
 {
 	memcpy(state->uuid, log->status.uuid, sizeof(state->uuid));
 	state->generation = log->status.generation;
-	state->size = log->file.area_size;
 	if (!log->started) {
 		state->head = log->status.head;
 		state->next = log->status.tail_hint;
@@ -303,6 +310,69 @@ void log_keep_below(struct log *log, uint64_t lsn)
 	if (log->keep)
 		log->keep(log->keep_arg, lsn);
 	pthread_mutex_unlock(&log->lock);
+}
+
+void log_freeze(struct log *log)
+{
+	tail_freeze(&log->tail);
+}
+
+void log_thaw(struct log *log)
+{
+	tail_thaw(&log->tail);
+}
+
+/* A sync that fails may have been about records as well, and is not told of twice. */
+int log_take_space(struct log *log, uint64_t size, uint64_t *area_size)
+{
+	struct logfile *file = &log->file;
+	uint64_t start = file->area_offset;
+	uint64_t old = file->area_size;
+	int err = tail_error(&log->tail);
+
+	if (!err)
+		err = logfile_measure(file);
+	if (!err)
+		err = space_area_size(file, start, size, area_size);
+	if (err || *area_size <= old)
+		return err;
+	err = space_take(file, start + old, start + *area_size, NULL, NULL);
+	if (err)
+		return err;
+	err = space_sync(file);
+	return err ? tail_poison(&log->tail, err) : 0;
+}
+
+/* Called with the lock. */
+static int set_size(struct log *log, uint64_t area_size)
+{
+	int err = tail_error(&log->tail);
+
+	if (err)
+		return err;
+	err = space_switch(&log->file, &log->status, &log->copies, area_size);
+	if (err)
+		return tail_poison(&log->tail, err);
+	tail_restart(&log->tail, area_size, log->status.head);
+	return 0;
+}
+
+int log_set_size(struct log *log, uint64_t area_size)
+{
+	int err;
+
+	pthread_mutex_lock(&log->lock);
+	err = set_size(log, area_size);
+	pthread_mutex_unlock(&log->lock);
+	return err;
+}
+
+/* With a poison nobody knows what size the status tells on the disk. */
+int log_cut(struct log *log)
+{
+	int err = tail_error(&log->tail);
+
+	return err ? err : space_cut(&log->file, log->file.area_offset + log->file.area_size);
 }
 
 static int enter_segment(struct log *log, const char *path, uint64_t length, uint32_t *id)

@@ -111,6 +111,18 @@ int log_start(struct log *log, uint64_t head, uint64_t tail);
 int log_close(struct log *log);
 
 /**
+ * log_fits() - could the log hold a record, were it empty?
+ * @log: a started log
+ * @pieces: its ranges, those above FORMAT_RANGE_MAX counted as they will be split
+ * @bytes: their bytes
+ *
+ * log_append() says the same, once all of it is gathered.
+ *
+ * Return: 0, or -EFBIG with a text.
+ */
+int log_fits(const struct log *log, uint64_t pieces, uint64_t bytes);
+
+/**
  * log_append() - put the record of a committed transaction at the tail
  * @log: a started log
  * @tid: number of the transaction, for people who read the log
@@ -248,6 +260,39 @@ void log_keep(struct log *log, void (*fn)(void *arg, uint64_t lsn), void *arg);
 
 /** log_keep_below() - have that function called now, so that it need not be when the head moves */
 void log_keep_below(struct log *log, uint64_t lsn);
+
+/**
+ * log_take_space() - take the space that the log needs to have another size
+ * @log: a started log; transactions go on
+ * @size: bytes of record space asked for; 0 on a device: all of it
+ * @area_size: set to what log_set_size() takes
+ *
+ * The log keeps its size.  For one thread at a time, as all that follows down to log_cut().
+ *
+ * Return: 0; -ERANGE (@size); -ENOSPC, -EFBIG, -ENOMEM, others: what was taken is given back; the
+ * poison: also where a sync failed.
+ */
+int log_take_space(struct log *log, uint64_t size, uint64_t *area_size);
+
+/** log_freeze() - from now on who appends waits, until log_thaw() */
+void log_freeze(struct log *log);
+
+/** log_thaw() - go on */
+void log_thaw(struct log *log);
+
+/**
+ * log_set_size() - change the size of the record area
+ * @log: frozen; its head is its tail
+ * @area_size: from log_take_space()
+ *
+ * The log goes on at an LSN that is not lower.
+ *
+ * Return: 0, or the poison.
+ */
+int log_set_size(struct log *log, uint64_t area_size);
+
+/** log_cut() - cut a file off where its log ends; Return: 0, or an errno with a text */
+int log_cut(struct log *log);
 
 /**
  * struct log_segment - an entry of the segment dictionary

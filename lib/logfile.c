@@ -32,15 +32,31 @@ static int open_text(const char *path, int err)
 	}
 }
 
+static int measure(const struct logfile *file, struct os_geometry *geometry)
+{
+	int err = os.geometry(file->fd, geometry);
+
+	return err ? err_set(-err, "log %s: cannot learn its size: %s", file->path,
+			     err_name(err)) : 0;
+}
+
+int logfile_measure(struct logfile *file)
+{
+	struct os_geometry geometry;
+	int err = measure(file, &geometry);
+
+	if (!err)
+		file->size = geometry.size;
+	return err;
+}
+
 static int check_kind(struct logfile *file)
 {
 	struct os_geometry geometry;
-	int err;
+	int err = measure(file, &geometry);
 
-	err = os.geometry(file->fd, &geometry);
 	if (err)
-		return err_set(-err, "log %s: cannot learn its size: %s", file->path,
-			       err_name(err));
+		return err;
 	if (!geometry.regular && !geometry.device)
 		return err_set(EINVAL, "log %s: neither a regular file nor a block device",
 			       file->path);
@@ -105,6 +121,14 @@ void logfile_close(struct logfile *file)
 	free(file->path);
 	file->path = NULL;
 	file->fd = -1;
+}
+
+int logfile_settle(const struct logfile *file)
+{
+	int err = os.datasync(file->fd);
+
+	return err ? err_set(-err, "log %s: a sync failed: %s; see to the disk, then open the log again",
+			     file->path, err_name(err)) : 0;
 }
 
 void logfile_go_direct(struct logfile *file)

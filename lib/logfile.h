@@ -23,7 +23,8 @@
  * @size: bytes of the file
  * @sector: unit of direct I/O on it
  * @area_offset: where the record area starts; set by whoever knows it
- * @area_size: its bytes
+ * @area_size: its bytes; of a log in use changed with the tail's lock, and read without it
+ *	only while a group is being written
  */
 struct logfile {
 	char *path;
@@ -63,6 +64,21 @@ int logfile_adopt(const char *path, int fd, bool readonly, struct logfile *file)
 
 /** logfile_close() - unlock and close */
 void logfile_close(struct logfile *file);
+
+/**
+ * logfile_settle() - make durable what is read from here on
+ * @file: the log
+ *
+ * Whoever wrote it may have been killed before its sync.  What is built on bytes that are not
+ * durable is lost with them: a status that the other copy is overwritten for, a record that is
+ * brought to its segments in part when power is lost.
+ *
+ * Return: 0, or a negative errno with a text.
+ */
+int logfile_settle(const struct logfile *file);
+
+/** logfile_measure() - learn its size again; Return: 0, or -EIO with a text */
+int logfile_measure(struct logfile *file);
 
 /** logfile_go_direct() - use direct I/O from now on if the file system has it */
 void logfile_go_direct(struct logfile *file);

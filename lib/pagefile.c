@@ -29,6 +29,7 @@ void pagefile_open(struct pagefile *file, struct segment *segment)
 	int fd = os.open(segment->path, O_RDWR | O_NONBLOCK, 0);
 
 	file->segment = segment;
+	file->refused = false;
 	file->fd = -1;
 	if (fd < 0)
 		return;
@@ -45,12 +46,17 @@ void pagefile_close(struct pagefile *file)
 	file->fd = -1;
 }
 
+static bool is_direct(const struct pagefile *file)
+{
+	return file->fd >= 0 && !__atomic_load_n(&file->refused, __ATOMIC_RELAXED);
+}
+
 /* Some file systems take the flag and refuse the transfer. */
 static bool refused(struct pagefile *file, int err)
 {
 	if (err != -EINVAL)
 		return false;
-	pagefile_close(file);
+	__atomic_store_n(&file->refused, true, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -59,7 +65,7 @@ int pagefile_read(struct pagefile *file, uint64_t offset, char *buf, uint64_t le
 	uint64_t whole = length & ~(uint64_t)(PAGEFILE_ALIGN - 1);
 	int err = 0;
 
-	if (file->fd < 0 || !whole)
+	if (!is_direct(file) || !whole)
 		return segment_read(file->segment, offset, buf, length);
 	err = os_read(file->fd, buf, whole, offset);
 	if (refused(file, err))
@@ -76,7 +82,7 @@ int pagefile_write(struct pagefile *file, uint64_t offset, char *buf, uint64_t l
 	struct iovec iov = { .iov_base = buf, .iov_len = whole };
 	int err = 0;
 
-	if (file->fd < 0 || !whole)
+	if (!is_direct(file) || !whole)
 		return segment_write(file->segment, offset, buf, length);
 	err = os_write(file->fd, &iov, 1, offset, false, SECTOR);
 	if (refused(file, err))

@@ -9,6 +9,7 @@
 #ifndef RVM_LIB_PAGEFILE_H
 #define RVM_LIB_PAGEFILE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct segment;
@@ -19,10 +20,14 @@ struct segment;
  * struct pagefile - a segment, open for pages
  * @segment: the segment
  * @fd: descriptor of its own for direct I/O, or -1
+ * @refused: direct I/O was refused; atomic
+ *
+ * Threads may read and write at once, unless the same bytes.
  */
 struct pagefile {
 	struct segment *segment;
 	int fd;
+	bool refused;
 };
 
 /** pagefile_open() - prepare to write pages; without direct I/O the segment's cache is used */

@@ -19,7 +19,7 @@ unsigned long NRegionDefs;
 int rds_testsw;
 
 /* The one heap, and the life of the log in which it was started. */
-static struct rds_heap heap = { .lock = PTHREAD_MUTEX_INITIALIZER };
+static struct rds_heap heap = RDS_HEAP_INITIALIZER;
 static rvm_log_info_t life;
 
 struct rds_heap *rds_heap(void)

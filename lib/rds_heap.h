@@ -11,11 +11,25 @@
  *	  +----------- freed ---------------------> used
  *
  * free and used are in the blocks' heads; allocated and freed are the pending ones, and belong
- * to one transaction each.  A free block is on a list, or it is being taken.
+ * to one transaction each.  A free block is on a list, in a cache, or it is being taken.
  *
- * The lock is never held while a transaction of the program's waits or ends.  It is held while
- * a transaction of the heap's own splits or joins blocks, which may wait for room in the log
- * but for no other lock of the heap's.  It is above all locks of the library.
+ * Locks, in this order: the heap's; those of caches (rds_cache.h), by address if several; those of
+ * stripes (rds_pending.h), likewise; all locks of the library.  A call takes a block from the
+ * thread's cache, and gives one back to it, with the locks of that cache and of one stripe.  Only
+ * if the cache has none, or no room, it takes the heap's lock, and then for several blocks at once.
+ *
+ * No lock is held while a transaction of the program's waits or ends.  The heap's is held while a
+ * transaction of the heap's own splits or joins blocks, which may wait for room in the log but
+ * for no other lock of the heap's.
+ *
+ * Whoever walks over all blocks (a join, a check) holds all locks, rds_space_hold(), and must find
+ * each block in one of the states above.  So it does: a block goes from a cache or a list to the
+ * pending ones, or back, while the lock of that cache or list is held all the time; and from
+ * used to freed under its stripe's.  And two threads never take one block, since it is in one cache
+ * or on one list; nor free one twice, since they meet at its stripe, and the second one finds it
+ * pending.  None of this is in recoverable memory, where a block's head changes as it always did:
+ * in the transaction that allocates or frees it, or, while it is free and nobody's, in one of the
+ * heap's own.
  *
  * Functions return 0 or a code of rds.h, with a text.
  */
@@ -27,6 +41,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rds_cache.h"
 #include "rds_format.h"
 #include "rds_lists.h"
 #include "rds_pending.h"
@@ -59,25 +74,33 @@ struct rds_counters {
 
 /**
  * struct rds_heap - a heap that was started
- * @lock: guards all that follows, and the blocks' heads but for the states of pending ones
- * @up: it was started
+ * @up: it was started; changes while nobody else uses the heap
  * @geometry: what it is like; constant while up
- * @lists: the free blocks that are nobody's
+ * @caches: what threads keep to themselves
  * @pending: the blocks that open transactions allocated or freed
+ * @lock: guards all that follows, and the heads of the blocks on the lists
+ * @lists: the free blocks that are nobody's and in no cache
  * @joinable: a block was put on a list since neighbours were joined last
- * @used: chunks in allocated blocks
- * @counters: since it was started, or since the counters were cleared
+ * @used: chunks in allocated blocks, but for what is counted in the caches
+ * @counters: since it was started, or since the counters were cleared; likewise
  */
 struct rds_heap {
-	pthread_mutex_t lock;
 	bool up;
 	struct rds_geometry geometry;
-	struct rds_lists lists;
+	struct rds_cache caches[RDS_CACHES];
 	struct rds_pending pending;
+	pthread_mutex_t lock;
+	struct rds_lists lists;
 	bool joinable;
 	uint64_t used;
 	struct rds_counters counters;
 };
+
+/** RDS_HEAP_INITIALIZER - a heap that is not up */
+#define RDS_HEAP_INITIALIZER { \
+	.caches = { [0 ... RDS_CACHES - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER } }, \
+	.pending = RDS_PENDING_INITIALIZER, \
+	.lock = PTHREAD_MUTEX_INITIALIZER }
 
 /**
  * rds_heap_start() - look at all blocks and list the free ones
@@ -135,6 +158,21 @@ int rds_heap_prealloc(struct rds_heap *heap, uint64_t size, uint64_t count);
 
 /** rds_heap_fits() - would rds_heap_malloc() find a block? */
 bool rds_heap_fits(struct rds_heap *heap, uint64_t size);
+
+/**
+ * rds_heap_counters() - what was counted
+ * @heap: the heap
+ * @counters: filled in
+ * @used: chunks in allocated blocks
+ * @large: large free blocks
+ *
+ * Return: 0; EHEAP_INIT.
+ */
+int rds_heap_counters(struct rds_heap *heap, struct rds_counters *counters, uint64_t *used,
+		      uint64_t *large);
+
+/** rds_heap_clear_counters() - count from 0; Return: 0; EHEAP_INIT */
+int rds_heap_clear_counters(struct rds_heap *heap);
 
 /**
  * rds_heap_each() - look at all blocks in their order

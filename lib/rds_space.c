@@ -72,6 +72,24 @@ int rds_space_look(struct rds_heap *heap, uint64_t number, uint64_t *chunks)
 	return 0;
 }
 
+void rds_space_hold(struct rds_heap *heap)
+{
+	unsigned int i;
+
+	for (i = 0; i < RDS_CACHES; i++)
+		pthread_mutex_lock(&heap->caches[i].lock);
+	rds_pending_lock_all(&heap->pending);
+}
+
+void rds_space_release(struct rds_heap *heap)
+{
+	unsigned int i;
+
+	rds_pending_unlock_all(&heap->pending);
+	for (i = 0; i < RDS_CACHES; i++)
+		pthread_mutex_unlock(&heap->caches[i].lock);
+}
+
 void rds_space_add(struct rds_heap *heap, struct rds_extent extent)
 {
 	heap->joinable = true;
@@ -184,11 +202,25 @@ static int walk_blocks(struct walk *w)
 	return code ? code : end_run(w);
 }
 
-static int walk(struct rds_heap *heap, bool join)
+/* What the caches had is on the lists after it, and what they counted in @used. */
+static void clear_caches(struct rds_heap *heap)
+{
+	unsigned int i;
+
+	for (i = 0; i < RDS_CACHES; i++) {
+		rds_cache_clear(&heap->caches[i]);
+		heap->used += heap->caches[i].used;
+		heap->caches[i].used = 0;
+	}
+}
+
+/* Called with all locks. */
+static int list_blocks(struct rds_heap *heap, bool join)
 {
 	struct walk w = { .heap = heap, .join = join };
 	int code;
 
+	clear_caches(heap);
 	rds_lists_clear(&heap->lists);
 	code = walk_blocks(&w);
 	if (w.joints)
@@ -201,6 +233,16 @@ static int walk(struct rds_heap *heap, bool join)
 	heap->joinable = !join;
 	heap->used = w.used;
 	return 0;
+}
+
+static int walk(struct rds_heap *heap, bool join)
+{
+	int code;
+
+	rds_space_hold(heap);
+	code = list_blocks(heap, join);
+	rds_space_release(heap);
+	return code;
 }
 
 int rds_space_scan(struct rds_heap *heap)
@@ -226,10 +268,25 @@ static bool on_lists(struct rds_heap *heap, uint64_t chunks, struct rds_extent *
 	       rds_lists_take_above(&heap->lists, chunks, out);
 }
 
+static void empty(struct rds_heap *heap, struct rds_cache *cache)
+{
+	struct rds_extent extent;
+
+	pthread_mutex_lock(&cache->lock);
+	while (rds_cache_take_any(cache, &extent))
+		rds_space_add(heap, extent);
+	pthread_mutex_unlock(&cache->lock);
+}
+
 int rds_space_find(struct rds_heap *heap, uint64_t chunks, struct rds_extent *out)
 {
+	unsigned int i;
 	int code;
 
+	if (on_lists(heap, chunks, out))
+		return 0;
+	for (i = 0; i < RDS_CACHES; i++)
+		empty(heap, &heap->caches[i]);
 	if (on_lists(heap, chunks, out))
 		return 0;
 	if (!heap->joinable)
@@ -259,12 +316,12 @@ static int find_counted(struct rds_heap *heap, uint64_t chunks, struct rds_exten
 	return code;
 }
 
-/* A block that is on a list must be one, and free. */
-static int check_free(struct rds_heap *heap, struct rds_extent extent)
+int rds_space_check_free(const struct rds_heap *heap, struct rds_extent extent)
 {
 	uint64_t chunks;
 
-	if (rds_space_look(heap, extent.number, &chunks))
+	if (rds_format_check_extent(&heap->geometry, extent.number, &chunks) ||
+	    rds_space_check_state(heap, extent.number))
 		return ECORRUPT;
 	if (chunks == extent.chunks && !rds_space_used(heap, extent.number))
 		return 0;
@@ -318,7 +375,7 @@ int rds_space_take(struct rds_heap *heap, uint64_t chunks, uint64_t count, struc
 	code = find_counted(heap, chunks, out);
 	if (code)
 		return code;
-	code = check_free(heap, *out);
+	code = rds_space_check_free(heap, *out);
 	if (!code && out->chunks > chunks)
 		code = split(heap, *out, chunks,
 			     least(least(count, SPLIT_MAX), out->chunks / chunks));
@@ -344,7 +401,7 @@ static int split_ahead(struct rds_heap *heap, uint64_t chunks, uint64_t most, ui
 	if (!take_longer(heap, chunks, &extent))
 		return rds_space_no_room();
 	*made = least(least(most, SPLIT_MAX), extent.chunks / chunks);
-	code = check_free(heap, extent);
+	code = rds_space_check_free(heap, extent);
 	if (!code)
 		code = split(heap, extent, chunks, *made);
 	if (!code) {

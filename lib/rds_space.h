@@ -4,7 +4,7 @@
  *
  * Splitting and joining are transactions of the heap's own, committed before the block is
  * given away; so they stand before any record of who uses it, and abort of that changes nothing
- * here.  All functions want the heap's lock held.
+ * here.  All functions want the heap's lock held, but for those that say otherwise.
  *
  * They return 0 or a code of rds.h, with a text.
  */
@@ -30,9 +30,15 @@ int rds_space_no_room(void);
  */
 int rds_space_scan(struct rds_heap *heap);
 
+/** rds_space_hold() - keep all others out of the heap: take all locks of caches and stripes */
+void rds_space_hold(struct rds_heap *heap);
+
+/** rds_space_release() - let them in again */
+void rds_space_release(struct rds_heap *heap);
+
 /**
  * rds_space_look() - look at a block
- * @heap: the heap
+ * @heap: the heap, held
  * @number: its number
  * @chunks: its length, filled in
  *
@@ -40,10 +46,19 @@ int rds_space_scan(struct rds_heap *heap);
  */
 int rds_space_look(struct rds_heap *heap, uint64_t number, uint64_t *chunks);
 
-/** rds_space_used() - does its head say that a block is allocated? */
+/**
+ * rds_space_check_free() - a block that is on a list or in a cache must be one, and free
+ * @heap: the heap
+ * @extent: the block; the lock of the list or the cache is held
+ *
+ * Return: 0 or ECORRUPT.
+ */
+int rds_space_check_free(const struct rds_heap *heap, struct rds_extent extent);
+
+/** rds_space_used() - does its head say that a block is allocated?  Wants no lock */
 bool rds_space_used(const struct rds_heap *heap, uint64_t number);
 
-/** rds_space_check_state() - is its state one of the two?  Return: 0 or ECORRUPT */
+/** rds_space_check_state() - is its state one of the two?  Wants no lock.  Return: 0 or ECORRUPT */
 int rds_space_check_state(const struct rds_heap *heap, uint64_t number);
 
 /** rds_space_add() - put a free block on its list; without memory it waits for the next join */
@@ -55,7 +70,7 @@ void rds_space_add(struct rds_heap *heap, struct rds_extent extent);
  * @chunks: how many
  * @out: the block
  *
- * If there is none neighbours are joined first.
+ * If there is none, those in the caches are put on the lists, then neighbours joined.
  *
  * Return: 0; ENO_ROOM; ECORRUPT; a code of RVM.
  */

@@ -80,64 +80,44 @@ static unsigned int narrow(uint64_t n)
 	return n < UINT_MAX ? n : UINT_MAX;
 }
 
-static void fill(const struct rds_heap *heap, rds_stats_t *stats)
-{
-	const struct rds_counters *c = &heap->counters;
-	uint64_t chunk = heap->geometry.chunk;
-
-	*stats = (rds_stats_t){
-		.malloc = narrow(c->malloc),
-		.prealloc = narrow(c->prealloc),
-		.free = narrow(c->free),
-		.coalesce = narrow(c->coalesce),
-		.hits = narrow(c->hits),
-		.misses = narrow(c->misses),
-		.large_list = narrow(heap->lists.count_large),
-		.large_hits = narrow(c->large_hits),
-		.large_misses = narrow(c->large_misses),
-		.merged = narrow(c->merged),
-		.unmerged = narrow(c->unmerged),
-		.freebytes = narrow((heap->geometry.chunks - heap->used) * chunk),
-		.mallocbytes = narrow(heap->used * chunk),
-	};
-}
-
-/* Lock the heap if it is started. */
-static int enter(struct rds_heap *heap)
-{
-	err_clear();
-	pthread_mutex_lock(&heap->lock);
-	if (heap->up)
-		return 0;
-	pthread_mutex_unlock(&heap->lock);
-	err_set(EINVAL, "no heap is started: call rds_load_heap() or rds_start_heap()");
-	return EHEAP_INIT;
-}
-
 int rds_get_stats(rds_stats_t *stats)
 {
-	struct rds_heap *heap = rds_heap();
-	int code = enter(heap);
+	const struct rds_heap *heap = rds_heap();
+	struct rds_counters c;
+	uint64_t used, large, chunk;
+	int code;
 
+	err_clear();
+	code = rds_heap_counters(rds_heap(), &c, &used, &large);
 	if (code)
 		return code;
-	if (stats)
-		fill(heap, stats);
-	else
-		code = bad_args("there is no record for the statistics");
-	pthread_mutex_unlock(&heap->lock);
-	return code;
+	if (!stats)
+		return bad_args("there is no record for the statistics");
+	chunk = heap->geometry.chunk;
+	*stats = (rds_stats_t){
+		.malloc = narrow(c.malloc),
+		.prealloc = narrow(c.prealloc),
+		.free = narrow(c.free),
+		.coalesce = narrow(c.coalesce),
+		.hits = narrow(c.hits),
+		.misses = narrow(c.misses),
+		.large_list = narrow(large),
+		.large_hits = narrow(c.large_hits),
+		.large_misses = narrow(c.large_misses),
+		.merged = narrow(c.merged),
+		.unmerged = narrow(c.unmerged),
+		.freebytes = narrow((heap->geometry.chunks - used) * chunk),
+		.mallocbytes = narrow(used * chunk),
+	};
+	return 0;
 }
 
 int rds_clear_stats(int *err)
 {
-	struct rds_heap *heap = rds_heap();
-	int code = enter(heap);
+	int code;
 
-	if (!code) {
-		memset(&heap->counters, 0, sizeof(heap->counters));
-		pthread_mutex_unlock(&heap->lock);
-	}
+	err_clear();
+	code = rds_heap_clear_counters(rds_heap());
 	if (err)
 		*err = code;
 	return code;

@@ -7,7 +7,7 @@
 #include "err.h"
 #include "reader.h"
 
-/* Range headers that are read at once, so that the window does not jump for each. */
+/* Range headers of a long record that are read at once: the window does not jump for each. */
 #define HEADERS 256
 
 static int source_get(struct format_source *source, uint64_t lsn, size_t length,
@@ -24,34 +24,76 @@ int reader_init(struct reader *reader, const struct logfile *file,
 	reader->file = file;
 	format_seed_init(&reader->seed, status->uuid, status->generation);
 	/* a lap and a block: the longest record, wherever in a block it starts */
-	reader->window_size = READER_WINDOW;
+	reader->memory_size = READER_WINDOW;
 	if (file->area_size + LOGFILE_ALIGN < READER_WINDOW)
-		reader->window_size = file->area_size + LOGFILE_ALIGN;
-	reader->window = aligned_alloc(LOGFILE_ALIGN, reader->window_size);
-	if (!reader->window)
+		reader->memory_size = file->area_size + LOGFILE_ALIGN;
+	reader->memory = aligned_alloc(LOGFILE_ALIGN, reader->memory_size);
+	if (!reader->memory)
 		return err_set(ENOMEM, "log %s: out of memory", file->path);
 	return 0;
 }
 
+void reader_ahead(struct reader *reader, uint64_t from, uint64_t end)
+{
+	if (end > from && end - from > 2 * READER_WINDOW)
+		reader->is_ahead = !readahead_start(&reader->ahead, reader->file, from, end);
+}
+
 void reader_free(struct reader *reader)
 {
-	free(reader->window);
+	if (reader->is_ahead)
+		readahead_stop(&reader->ahead);
+	free(reader->memory);
+}
+
+static bool holds(const struct reader_window *window, uint64_t lsn, size_t length)
+{
+	return lsn >= window->start && lsn + length <= window->start + window->length;
+}
+
+/* Reads from the block of @lsn on. */
+static int fill_window(struct reader *reader, uint64_t lsn)
+{
+	struct reader_window *window = &reader->window;
+	int err;
+
+	window->bytes = reader->memory;
+	window->start = lsn & ~(uint64_t)(LOGFILE_ALIGN - 1);
+	window->length = 0;
+	err = logfile_read_lsn(reader->file, window->start, reader->memory, reader->memory_size);
+	if (!err)
+		window->length = reader->memory_size;
+	if (!reader->is_ahead || reader->view.bytes == reader->memory)
+		reader->view = *window;
+	return err;
+}
+
+static int move_view(struct reader *reader, uint64_t lsn, size_t length)
+{
+	struct reader_window *view = &reader->view;
+	int err;
+
+	if (reader->is_ahead && lsn + length <= reader->ahead.end) {
+		view->bytes = readahead_get(&reader->ahead, lsn, length, &view->start,
+					    &view->length, &err);
+		if (!view->bytes)
+			view->length = 0;
+		return err;
+	}
+	err = fill_window(reader, lsn);
+	*view = reader->window;
+	return err;
 }
 
 int reader_get(struct reader *reader, uint64_t lsn, size_t length, const void **bytes)
 {
-	if (lsn < reader->start || lsn + length > reader->start + reader->length) {
-		int err;
+	if (!holds(&reader->view, lsn, length)) {
+		int err = move_view(reader, lsn, length);
 
-		reader->start = lsn & ~(uint64_t)(LOGFILE_ALIGN - 1);
-		reader->length = 0;
-		err = logfile_read_lsn(reader->file, reader->start, reader->window,
-				       reader->window_size);
 		if (err)
 			return err;
-		reader->length = reader->window_size;
 	}
-	*bytes = reader->window + (lsn - reader->start);
+	*bytes = reader->view.bytes + (lsn - reader->view.start);
 	return 0;
 }
 
@@ -88,19 +130,17 @@ int reader_before(struct reader *reader, uint64_t lsn, uint64_t head,
 }
 
 /* Hands the data of one range over, from *@lsn on, which is moved behind it. */
-static int walk_range(struct reader *reader, const struct format_range *range, size_t piece,
-		      uint64_t *lsn, reader_range_fn *fn, void *arg)
+static int walk_range(struct reader *reader, const struct format_range *range, uint64_t *lsn,
+		      reader_range_fn *fn, void *arg)
 {
 	struct format_range part = *range;
 	uint32_t left = range->length;
 	int err = 0;
 
-	if (!piece)
-		return fn(arg, range, NULL);
 	while (left && !err) {
 		const void *data;
 
-		part.length = left < piece ? left : piece;
+		part.length = left < FORMAT_CHUNK ? left : FORMAT_CHUNK;
 		err = reader_get(reader, *lsn, part.length, &data);
 		if (!err)
 			err = fn(arg, &part, data);
@@ -111,29 +151,69 @@ static int walk_range(struct reader *reader, const struct format_range *range, s
 	return err;
 }
 
-int reader_ranges(struct reader *reader, const struct format_record *record, size_t piece,
+/* A record that lies in memory as a whole. */
+static int walk_short(struct reader *reader, const struct format_record *record, bool data,
+		      reader_range_fn *fn, void *arg)
+{
+	const struct disk_record *header;
+	const struct disk_range *disk;
+	const char *bytes;
+	uint32_t i;
+	int err;
+
+	err = reader_get(reader, record->lsn, record->length, (const void **)&header);
+	if (err)
+		return err;
+	disk = (const struct disk_range *)(header + 1);
+	bytes = (const char *)(disk + record->count);
+	for (i = 0; i < record->count && !err; i++) {
+		struct format_range range;
+
+		format_range_decode(&disk[i], &range);
+		err = fn(arg, &range, data ? bytes : NULL);
+		bytes += range.length;
+	}
+	return err;
+}
+
+/* Range headers; what is read ahead stays at the data, which is far behind them perhaps. */
+static int get_headers(struct reader *reader, uint64_t lsn, size_t length, struct disk_range *disk)
+{
+	const struct reader_window *window = &reader->view;
+	int err = 0;
+
+	if (!holds(window, lsn, length)) {
+		window = &reader->window;
+		if (!holds(window, lsn, length))
+			err = fill_window(reader, lsn);
+	}
+	if (!err)
+		memcpy(disk, window->bytes + (lsn - window->start), length);
+	return err;
+}
+
+int reader_ranges(struct reader *reader, const struct format_record *record, bool data,
 		  reader_range_fn *fn, void *arg)
 {
 	uint64_t header = record->lsn + sizeof(struct disk_record);
-	uint64_t data = header + record->count * sizeof(struct disk_range);
+	uint64_t lsn = header + record->count * sizeof(struct disk_range);
 	struct disk_range headers[HEADERS];
 	uint32_t done = 0;
 	int err = 0;
 
+	if (record->length <= FORMAT_CHUNK)
+		return walk_short(reader, record, data, fn, arg);
 	while (done < record->count && !err) {
 		uint32_t n = record->count - done < HEADERS ? record->count - done : HEADERS;
-		const void *bytes;
 		uint32_t i;
 
-		err = reader_get(reader, header, n * sizeof(headers[0]), &bytes);
-		if (err)
-			return err;
-		memcpy(headers, bytes, n * sizeof(headers[0]));
+		err = get_headers(reader, header, n * sizeof(headers[0]), headers);
 		for (i = 0; i < n && !err; i++) {
 			struct format_range range;
 
 			format_range_decode(&headers[i], &range);
-			err = walk_range(reader, &range, piece, &data, fn, arg);
+			err = data ? walk_range(reader, &range, &lsn, fn, arg) :
+				     fn(arg, &range, NULL);
 		}
 		header += n * sizeof(headers[0]);
 		done += n;

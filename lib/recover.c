@@ -12,6 +12,7 @@
 #include "scan.h"
 #include "segment.h"
 #include "statistics.h"
+#include "writeout.h"
 
 /**
  * struct recovery - a recovery under way
@@ -136,6 +137,7 @@ static int recover(struct recovery *r, struct recover_stats *stats)
 		.segment = open_segment,
 		.progress = apply_progress,
 		.arg = r,
+		.depth = WRITEOUT_DEPTH,
 	};
 	const struct scan_ops scan = {
 		.record = take,

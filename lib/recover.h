@@ -19,12 +19,15 @@ struct segment;
  *	the segment may be written (true) and which are newer in the segment already
  * @progress: bytes of log done and in all, or NULL
  * @arg: their first argument
+ * @depth: windows of pages under way to the segments, and reads of the log ahead if more than
+ *	one; 0: one, for a truncation beside commits, which wait for the same disk
  */
 struct recover_ops {
 	int (*segment)(void *arg, uint32_t id, struct segment **out);
 	bool (*page_mask)(void *arg, uint32_t id, uint64_t page);
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *arg;
+	unsigned int depth;
 };
 
 /**

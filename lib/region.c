@@ -172,9 +172,11 @@ static struct region *new_region(struct log *log, struct segment *segment, uint6
 	region->length = length;
 	pthread_mutex_init(&region->lock, NULL);
 	pthread_cond_init(&region->idle, NULL);
-	dirty_init(&region->dirty);
 	rangeset_init(&region->busy);
-	return region;
+	if (!dirty_init(&region->dirty, (length - 1) / TRACK_PAGE_SIZE + 1))
+		return region;
+	free_region(region);
+	return NULL;
 }
 
 static int open_tracker(struct region *region, const struct region_spec *spec)
@@ -194,7 +196,6 @@ static int open_tracker(struct region *region, const struct region_spec *spec)
 		return err_add(err, "%s: ", region->segment->path);
 	region->base = region->tracker->base;
 	region->strict = spec->strict;
-	region->noted = spec->incremental || region->tracker->ops->writeback;
 	return 0;
 }
 
@@ -281,11 +282,4 @@ struct region *region_find(struct regions *regions, const void *addr)
 			break;
 	pthread_rwlock_unlock(&regions->lock);
 	return region;
-}
-
-int region_note_dirty(struct region *region, uint64_t first, uint64_t last)
-{
-	if (!region->noted)
-		return 0;
-	return dirty_note(&region->dirty, region->log, first, last);
 }

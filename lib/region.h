@@ -38,10 +38,9 @@ struct tx_part;
  * @tracked: the transaction that is tracked here, or NULL
  * @parts: explicit transactions that declared ranges here
  * @log: where its records are
- * @noted: dirty is kept: the tracker writes back, or truncation is incremental
  * @dirty: pages that were committed since they were last written out
- * @busy: pages that the running truncation holds, because they could not be
- *	written back; guarded by the truncator's lock
+ * @busy: pages that the running truncation could not write, and holds where the tracker
+ *	writes back; guarded by the truncator's lock
  */
 struct region {
 	struct region *next;
@@ -57,7 +56,6 @@ struct region {
 	struct tx *tracked;
 	struct tx_part *parts;
 	struct log *log;
-	bool noted;
 	struct dirty dirty;
 	struct rangeset busy;
 };
@@ -82,7 +80,6 @@ struct regions {
  * @addr: where, or NULL
  * @tracker: RVM_TRACK_* or 0 for the best
  * @strict: see struct region
- * @incremental: its pages are noted for incremental truncation
  * @create_length: make a missing segment so long, or 0
  */
 struct region_spec {
@@ -92,7 +89,6 @@ struct region_spec {
 	void *addr;
 	unsigned long tracker;
 	bool strict;
-	bool incremental;
 	uint64_t create_length;
 };
 
@@ -162,6 +158,11 @@ struct region *region_find(struct regions *regions, const void *addr);
  *
  * Return: 0 or -ENOMEM.
  */
-int region_note_dirty(struct region *region, uint64_t first, uint64_t last);
+static inline int region_note_dirty(struct region *region, uint64_t first, uint64_t last)
+{
+	if (dirty_is_noted(&region->dirty, first, last))
+		return 0;
+	return dirty_note(&region->dirty, region->log, first, last);
+}
 
 #endif

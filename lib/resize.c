@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Making a log larger or smaller, its records brought to the segments first. */
+#include <stdio.h>
+
+#include "err.h"
 #include "idle.h"
+#include "log.h"
 #include "resize.h"
 #include "space.h"
+#include "truncate.h"
 
 static int change(struct idle *log, uint64_t size,
 		  void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
@@ -32,4 +37,46 @@ int log_resize(const char *path, uint64_t size,
 	err = change(&log, size, progress, arg);
 	idle_close(&log);
 	return err;
+}
+
+/**
+ * struct layout - what becomes of a log in use
+ * @log: the log
+ * @area_size: bytes of its record area
+ */
+struct layout {
+	struct log *log;
+	uint64_t area_size;
+};
+
+static int lay_out(void *arg)
+{
+	struct layout *layout = arg;
+
+	return log_set_size(layout->log, layout->area_size);
+}
+
+/* What was taken in vain is given back; the first error is told. */
+static int cut_after(struct log *log, int err)
+{
+	char text[512];
+
+	snprintf(text, sizeof(text), "%s", err_text());
+	log_cut(log);
+	return err_set(-err, "%s", text);
+}
+
+int log_resize_in_use(struct log *log, struct truncator *tr, uint64_t size)
+{
+	struct layout layout = { .log = log };
+	struct log_state state;
+	int err;
+
+	err = log_take_space(log, size, &layout.area_size);
+	if (err)
+		return err;
+	log_state(log, &state);
+	if (layout.area_size != state.size)
+		err = truncate_empty(tr, lay_out, &layout);
+	return err ? cut_after(log, err) : log_cut(log);
 }

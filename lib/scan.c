@@ -30,6 +30,7 @@ struct scan {
 	struct reader reader;
 	uint64_t limit;
 	const struct scan_ops *ops;
+	uint64_t told;		/* LSN that was reported last */
 };
 
 static int damage(const struct scan *s, uint64_t lsn, const char *why, const char *proof)
@@ -39,10 +40,13 @@ static int damage(const struct scan *s, uint64_t lsn, const char *why, const cha
 		       proof);
 }
 
-static void report(const struct scan *s, uint64_t lsn)
+/* Not for each of a million records. */
+static void report(struct scan *s, uint64_t lsn)
 {
-	if (s->ops->progress)
-		s->ops->progress(s->ops->arg, lsn - s->status.head, s->status.area_size);
+	if (!s->ops->progress || lsn - s->told < s->status.area_size / SCAN_REPORTS)
+		return;
+	s->told = lsn;
+	s->ops->progress(s->ops->arg, lsn - s->status.head, s->status.area_size);
 }
 
 /* Walks from *@lsn to the first LSN at which there is no valid record. */
@@ -113,7 +117,9 @@ static int find_tail(struct scan *s, uint64_t *tail)
 	const char *why;
 	int err;
 
+	s->told = lsn;
 	s->limit = status->clean ? status->tail_hint : status->head + status->area_size;
+	reader_ahead(&s->reader, lsn, s->limit);
 	err = walk(s, &lsn, &why);
 	if (err)
 		return err;

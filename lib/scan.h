@@ -9,6 +9,8 @@ struct format_record;
 struct log;
 struct reader;
 
+#define SCAN_REPORTS	1024U	/* at most so many reports of the progress */
+
 /**
  * struct scan_ops - who looks on
  * @record: called for each valid record from the head on, or NULL; anything but 0 ends the scan

@@ -71,26 +71,61 @@ static int write_zeros(struct logfile *file, uint64_t from, uint64_t to, char *z
 		if (!err && progress)
 			progress(arg, at - from, to - from);
 	}
-	return err ? err : os.sync(file->fd);
+	return err;
 }
 
-int space_grow(struct logfile *file, uint64_t from, uint64_t to,
-	       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
+/* What was taken is given back. */
+static int give_back(struct logfile *file, uint64_t to, int err)
+{
+	if (!file->device)
+		os.resize(file->fd, file->size);
+	return write_error(file, to, err);
+}
+
+static int fill(struct logfile *file, uint64_t from, uint64_t to,
+		void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
 {
 	char *zeros = aligned_alloc(LOGFILE_ALIGN, CHUNK);
 	int err;
 
 	if (!zeros)
-		return err_set(ENOMEM, "log %s: out of memory", file->path);
+		return -ENOMEM;
 	memset(zeros, 0, CHUNK);
 	err = take(file, to);
 	if (!err)
 		err = write_zeros(file, from, to, zeros, progress, arg);
 	free(zeros);
-	if (err && !file->device)
-		os.resize(file->fd, file->size);
+	return err;
+}
+
+int space_take(struct logfile *file, uint64_t from, uint64_t to,
+	       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
+{
+	int err = fill(file, from, to, progress, arg);
+
 	if (err)
-		return write_error(file, to, err);
+		return give_back(file, to, err);
+	if (file->size < to)
+		file->size = to;
+	return 0;
+}
+
+int space_sync(struct logfile *file)
+{
+	int err = os.sync(file->fd);
+
+	return err ? write_error(file, file->size, err) : 0;
+}
+
+int space_grow(struct logfile *file, uint64_t from, uint64_t to,
+	       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg)
+{
+	int err = fill(file, from, to, progress, arg);
+
+	if (!err)
+		err = os.sync(file->fd);
+	if (err)
+		return give_back(file, to, err);
 	if (file->size < to)
 		file->size = to;
 	return 0;
@@ -103,8 +138,6 @@ int space_cut(struct logfile *file, uint64_t total)
 	if (file->device)
 		return 0;
 	err = os.resize(file->fd, total);
-	if (!err)
-		err = os.sync(file->fd);
 	if (err)
 		return err_set(-err, "log %s: cannot cut its file to %" PRIu64 " bytes: %s",
 			       file->path, total, err_name(err));
@@ -117,14 +150,10 @@ int space_switch(struct logfile *file, struct format_status *status,
 		 struct status_copies *copies, uint64_t area_size)
 {
 	uint64_t lsn = round_up(status->head > area_size ? status->head : area_size);
-	int err;
 
 	assert(status->head == status->tail_hint);
 	status->area_size = area_size;
 	status->head = lsn;
 	status->tail_hint = lsn;
-	err = status_store(file, status, copies);
-	if (!err)
-		file->area_size = area_size;
-	return err;
+	return status_store(file, status, copies);
 }

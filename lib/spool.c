@@ -8,12 +8,12 @@
 #include "format.h"
 #include "spool.h"
 
-#define PAGE_SHIFT	12
-#define PAGE_MASK	((1U << PAGE_SHIFT) - 1)
+#define BLOCK_SHIFT	9	/* small: few ranges meet in one; large: few are cut */
+#define BLOCK_MASK	((1U << BLOCK_SHIFT) - 1)
 #define TABLE_BITS	11
 #define TABLE_SIZE	(1U << TABLE_BITS)
 
-/* struct piece - bytes of one page on their way into the spool */
+/* struct piece - bytes of one block on their way into the spool */
 struct piece {
 	uint64_t offset;
 	uint32_t length;
@@ -47,7 +47,7 @@ void spool_free(struct spool *spool)
 }
 
 /*
- * A transaction makes at most one range of each page it touches, and one more for each range
+ * A transaction makes at most one range of each block it touches, and one more for each range
  * that is there already and splits it.
  */
 uint64_t spool_bound(const struct spool *spool, const struct log_range *ranges,
@@ -61,8 +61,8 @@ uint64_t spool_bound(const struct spool *spool, const struct log_range *ranges,
 		if (ranges[i].length > spool->max_bytes)
 			return 0;
 		bytes += ranges[i].length;
-		pieces += ((ranges[i].offset & PAGE_MASK) + ranges[i].length + PAGE_MASK)
-			  >> PAGE_SHIFT;
+		pieces += ((ranges[i].offset & BLOCK_MASK) + ranges[i].length + BLOCK_MASK)
+			  >> BLOCK_SHIFT;
 	}
 	if (bytes > spool->max_bytes || pieces > spool->max_ranges ||
 	    spool->n_live == spool->max_ranges)
@@ -72,9 +72,9 @@ uint64_t spool_bound(const struct spool *spool, const struct log_range *ranges,
 
 static uint32_t *slot_of(struct spool *spool, uint32_t segment, uint64_t offset)
 {
-	uint64_t page = (offset >> PAGE_SHIFT) + ((uint64_t)segment << 40);
+	uint64_t block = (offset >> BLOCK_SHIFT) + ((uint64_t)segment << 40);
 
-	return &spool->table[page * 0x9e3779b97f4a7c15ULL >> (64 - TABLE_BITS)];
+	return &spool->table[block * 0x9e3779b97f4a7c15ULL >> (64 - TABLE_BITS)];
 }
 
 static void append(struct spool *spool, uint32_t *slot, const struct piece *piece)
@@ -172,7 +172,7 @@ void spool_add(struct spool *spool, uint64_t tid, const struct log_range *ranges
 		for (; left; left -= piece.length) {
 			uint32_t *slot = slot_of(spool, piece.segment, piece.offset);
 
-			piece.length = PAGE_MASK + 1 - (piece.offset & PAGE_MASK);
+			piece.length = BLOCK_MASK + 1 - (piece.offset & BLOCK_MASK);
 			if (piece.length > left)
 				piece.length = left;
 			put(spool, slot, piece, *slot);

@@ -13,8 +13,8 @@
  * and the order of commits hold, whatever was dropped: the state between two transactions of
  * one spool is one that no crash can ever show.
  *
- * The ranges are disjoint and none crosses a page, so their order in the record means nothing.
- * A table of pages finds the ranges of a page.
+ * The ranges are disjoint and none crosses a block, so their order in the record means
+ * nothing.  A table of blocks finds the ranges of a block.
  */
 #ifndef RVM_LIB_SPOOL_H
 #define RVM_LIB_SPOOL_H
@@ -26,7 +26,7 @@
 #include "log.h"
 
 /**
- * struct spool_range - some bytes of one page of a segment
+ * struct spool_range - some bytes of one block of a segment
  * @offset: first byte in the segment
  * @length: how many
  * @segment: number of the segment
@@ -63,7 +63,7 @@ struct spool_stats {
  * @ranges: where they belong
  * @n_ranges: how many
  * @max_ranges: room
- * @table: by page: the newest range, counted from 1; 0: none
+ * @table: by block: the newest range, counted from 1; 0: none
  * @live: ranges that each transaction still has
  * @n_live: transactions in the spool
  * @out: the ranges as the log takes them

@@ -241,6 +241,24 @@ void statistics_truncation(enum statistics_truncation why)
 	add(&counts()[place[why]], 1);
 }
 
+void statistics_fallback(void)
+{
+	add(&counts()[STATISTICS_FALLBACK], 1);
+}
+
+void statistics_step(void)
+{
+	add(&counts()[STATISTICS_STEP], 1);
+}
+
+void statistics_step_pages(uint64_t written, uint64_t blocked)
+{
+	uint64_t *n = counts();
+
+	add(&n[STATISTICS_STEP_PAGES], written);
+	add(&n[STATISTICS_STEP_BLOCKED], blocked);
+}
+
 void statistics_log_used(uint64_t used, uint64_t size)
 {
 	uint64_t percent = (double)used / size * 100;
@@ -285,6 +303,7 @@ void statistics_truncated(uint64_t ns)
 {
 	uint64_t *n = counts();
 
+	add(&n[STATISTICS_EPOCH], 1);
 	add(&n[STATISTICS_TRUNCATION_NS], ns);
 	enter_seconds(&n[STATISTICS_TRUNCATION_TIMES], ns);
 	__atomic_store_n(&all.last.truncation_ns, ns, __ATOMIC_RELAXED);

@@ -11,7 +11,9 @@
  *	commit		statistics_commit, statistics_abort, statistics_wait
  *	tail, spool	statistics_flush, statistics_wrap, statistics_special,
  *			statistics_coalesced
- *	truncate	statistics_truncation, statistics_truncated, statistics_log_used
+ *	truncate	statistics_truncation, statistics_truncated, statistics_log_used,
+ *			statistics_fallback
+ *	increment	statistics_step, statistics_step_pages
  *	recover		statistics_recovery
  *	apply		statistics_tree
  *	api_log		statistics_rvm_flush, statistics_truncation
@@ -56,6 +58,11 @@ enum statistics_count {
 	STATISTICS_ASYNC_TRUNCATION,
 	STATISTICS_SYNC_TRUNCATION,
 	STATISTICS_RECOVERY,
+	STATISTICS_EPOCH,
+	STATISTICS_STEP,
+	STATISTICS_STEP_PAGES,
+	STATISTICS_STEP_BLOCKED,
+	STATISTICS_FALLBACK,
 	STATISTICS_FLUSH_NS,
 	STATISTICS_TRUNCATION_NS,
 	STATISTICS_FLUSH_TIMES,
@@ -162,6 +169,19 @@ void statistics_truncation(enum statistics_truncation why);
  * @size: bytes of the record area
  */
 void statistics_log_used(uint64_t used, uint64_t size);
+
+/** statistics_fallback() - steps free too little, so that epoch truncation must */
+void statistics_fallback(void);
+
+/** statistics_step() - a step of incremental truncation has freed space */
+void statistics_step(void);
+
+/**
+ * statistics_step_pages() - a step was at work on pages
+ * @written: pages that it wrote
+ * @blocked: pages that it could not write, for uncommitted references
+ */
+void statistics_step_pages(uint64_t written, uint64_t blocked);
 
 /** statistics_truncated() - a truncation has freed space, and took so long; an epoch begins */
 void statistics_truncated(uint64_t ns);

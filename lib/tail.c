@@ -42,6 +42,7 @@ static int make_memory(struct tail *t)
 int tail_init(struct tail *t, struct logfile *file, uint32_t sector, uint64_t ring_size)
 {
 	pthread_condattr_t attr;
+	unsigned int i;
 	int err;
 
 	memset(t, 0, sizeof(*t));
@@ -64,6 +65,8 @@ int tail_init(struct tail *t, struct logfile *file, uint32_t sector, uint64_t ri
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&t->changed, &attr);
+	for (i = 0; i < TAIL_GROUPS + 1; i++)
+		pthread_cond_init(&t->done[i], &attr);
 	pthread_cond_init(&t->work, &attr);
 	pthread_condattr_destroy(&attr);
 	return 0;
@@ -71,28 +74,67 @@ int tail_init(struct tail *t, struct logfile *file, uint32_t sector, uint64_t ri
 
 void tail_free(struct tail *t)
 {
+	unsigned int i;
+
 	if (t->event_fd >= 0)
 		close(t->event_fd);
 	free(t->ring);
 	spool_free(&t->spool);
 	pthread_cond_destroy(&t->work);
+	for (i = 0; i < TAIL_GROUPS + 1; i++)
+		pthread_cond_destroy(&t->done[i]);
 	pthread_cond_destroy(&t->changed);
 	pthread_mutex_destroy(&t->lock);
 }
 
-void tail_start(struct tail *t, const struct format_seed *seed, uint64_t lsn)
+/* Called with the lock. */
+static void begin_at(struct tail *t, uint64_t lsn)
 {
-	pthread_mutex_lock(&t->lock);
-	t->seed = *seed;
 	t->head = lsn;
 	t->tail = lsn;
 	t->filled = lsn;
 	t->closed = lsn;
 	t->written = lsn;
 	t->durable = lsn;
-	t->started = true;
 	tail_note_used(t);
 	tail_check(t);
+}
+
+void tail_start(struct tail *t, const struct format_seed *seed, uint64_t lsn)
+{
+	pthread_mutex_lock(&t->lock);
+	t->seed = *seed;
+	t->started = true;
+	begin_at(t, lsn);
+	pthread_mutex_unlock(&t->lock);
+}
+
+/* A record that is being streamed has its place in the log: it ends without anybody's help. */
+void tail_freeze(struct tail *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->frozen = true;
+	while (t->streaming)
+		pthread_cond_wait(&t->changed, &t->lock);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void tail_thaw(struct tail *t)
+{
+	pthread_mutex_lock(&t->lock);
+	t->frozen = false;
+	pthread_cond_broadcast(&t->changed);
+	pthread_mutex_unlock(&t->lock);
+}
+
+void tail_restart(struct tail *t, uint64_t area_size, uint64_t lsn)
+{
+	pthread_mutex_lock(&t->lock);
+	assert(t->frozen && !t->n_groups && spool_empty(&t->spool));
+	assert(t->head == t->filled && t->durable == t->filled && t->closed == t->filled);
+	assert(lsn >= t->filled && !(lsn % t->sector));
+	__atomic_store_n(&t->file->area_size, area_size, __ATOMIC_RELAXED);
+	begin_at(t, lsn);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -108,13 +150,23 @@ void tail_tell(struct tail *t)
 		eventfd_write(t->event_fd, 1);
 }
 
+void tail_go_on(struct tail *t)
+{
+	pthread_cond_broadcast(&t->changed);
+	pthread_cond_signal(tail_done(t, t->first_group + t->n_groups));
+}
+
 void tail_fail(struct tail *t, int err)
 {
+	unsigned int i;
+
 	if (!t->error) {
 		snprintf(t->text, sizeof(t->text), "%s", err_text());
 		t->error = err;
 	}
 	tail_tell(t);
+	for (i = 0; i < TAIL_GROUPS + 1; i++)
+		pthread_cond_broadcast(&t->done[i]);
 	pthread_cond_broadcast(&t->work);
 }
 
@@ -201,6 +253,7 @@ void tail_state(struct tail *t, struct log_state *state)
 		state->tail = tail_last(t);
 		state->durable = t->durable;
 	}
+	state->size = t->file->area_size;
 	state->error = t->error;
 	state->bytes_written = t->bytes_written;
 	state->flushes = t->flushes;

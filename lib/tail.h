@@ -29,6 +29,16 @@
  * that no sector is written twice and each group holds a record that was made when it began: it
  * tells recovery how much was durable by then.
  *
+ * Who waits: somebody whose record no group has leads the next one, if there is a place for it.
+ * While another group is on its way it is led only when as many wait for it as waited for that
+ * one: those whom the last group let go on come back at once, and whoever begins without them
+ * makes groups of one.  A lone thread never waits for others, and nobody waits longer for a group
+ * to begin than the one before takes.  The others sleep, each with those of its group, so that
+ * each is woken once.
+ *
+ * For a moment appends may be frozen: then what is committed is written, truncated, and the log
+ * goes on at a higher LSN in a record area of another size.
+ *
  * Transactions that nobody waits for gather in the spool, which becomes one record at the tail
  * before anything else gets there.  Until then that record has no length, but it is known where
  * it will start and that it is at least FORMAT_RECORD_MIN long: tail + FORMAT_RECORD_MIN is
@@ -59,11 +69,13 @@
  * struct tail_group - records that are written together
  * @end: LSN after their last byte
  * @durable: the durable LSN once this and all groups before are written
+ * @waiters: how many waited for it when it began
  * @done: it is written
  */
 struct tail_group {
 	uint64_t end;
 	uint64_t durable;
+	unsigned int waiters;
 	bool done;
 };
 
@@ -73,6 +85,7 @@ struct tail_group {
  * @seed: of the generation
  * @lock: protects all that follows; it is a leaf
  * @changed: an LSN, a state or the error has changed
+ * @done: by group number, modulo their count: that group is done, or shall be led
  * @work: there is something for the flusher
  * @ring: memory, aligned for direct I/O
  * @ring_size: its bytes, a multiple of LOGFILE_ALIGN
@@ -88,12 +101,15 @@ struct tail_group {
  * @event_fd: an eventfd that counts the rises of @durable, or -1
  * @spool: committed transactions that have no record yet
  * @groups: those that are being written, a queue in the order of LSNs
- * @first_group: the oldest
+ * @first_group: number of the oldest, counted since the log was opened
  * @n_groups: how many
+ * @waiters: how many wait for the group that has not begun
+ * @told: number of the oldest whose end was not told yet to those who wait for it
  * @publishing: somebody tells @watch of a new @durable
  * @merge: transactions that nobody waits for gather in the spool
  * @started: records may be appended
  * @streaming: a record longer than the ring is being appended; all others wait
+ * @frozen: all who append wait
  * @error: 0, or what poisoned the log; also read without the lock
  * @text: why
  * @watch: called with each new @durable before it is published
@@ -106,6 +122,7 @@ struct tail {
 	struct format_seed seed;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
+	pthread_cond_t done[TAIL_GROUPS + 1];
 	pthread_cond_t work;
 	char *ring;
 	size_t ring_size;
@@ -121,12 +138,15 @@ struct tail {
 	int event_fd;
 	struct spool spool;
 	struct tail_group groups[TAIL_GROUPS];
-	unsigned int first_group;
+	uint64_t first_group;
 	unsigned int n_groups;
+	unsigned int waiters;
+	uint64_t told;
 	bool publishing;
 	bool merge;
 	bool started;
 	bool streaming;
+	bool frozen;
 	atomic_int error;
 	char text[512];
 	void (*watch)(void *arg, uint64_t durable);
@@ -151,6 +171,23 @@ void tail_free(struct tail *tail);
 
 /** tail_start() - begin with an empty log at @lsn, a multiple of the sector */
 void tail_start(struct tail *tail, const struct format_seed *seed, uint64_t lsn);
+
+/** tail_freeze() - see log_freeze() */
+void tail_freeze(struct tail *tail);
+
+/** tail_thaw() - see log_thaw() */
+void tail_thaw(struct tail *tail);
+
+/**
+ * tail_restart() - go on in a record area of another size
+ * @tail: frozen, and empty: its head is its tail, and durable
+ * @area_size: bytes of the area; the status says so, durably
+ * @lsn: where to go on, not below the tail; a multiple of the sector
+ */
+void tail_restart(struct tail *tail, uint64_t area_size, uint64_t lsn);
+
+/** tail_fits() - see log_fits() */
+int tail_fits(const struct tail *tail, uint64_t pieces, uint64_t bytes);
 
 /** tail_append() - see log_append() */
 int tail_append(struct tail *tail, uint64_t tid, const struct log_range *ranges,
@@ -208,6 +245,12 @@ int tail_poisoned(const struct tail *tail);
 /** tail_fail() - note the error @err, whose text err_text() tells; the first one counts */
 void tail_fail(struct tail *tail, int err);
 
+/** tail_is_shut() - must who wants to append wait? */
+static inline bool tail_is_shut(const struct tail *tail)
+{
+	return tail->streaming || tail->frozen;
+}
+
 /** tail_room() - free bytes of the ring */
 static inline size_t tail_room(const struct tail *tail)
 {
@@ -259,6 +302,15 @@ bool tail_put_spool(struct tail *tail);
  * Return: 0 or the poison.
  */
 int tail_drain(struct tail *tail);
+
+/** tail_done() - what tells that the group of a number is done, or that somebody shall lead it */
+static inline pthread_cond_t *tail_done(struct tail *tail, uint64_t number)
+{
+	return &tail->done[number % (TAIL_GROUPS + 1)];
+}
+
+/** tail_go_on() - let whoever waits try again what could not be done before */
+void tail_go_on(struct tail *tail);
 
 /** tail_tell() - let whoever waits for the event know of a change of @durable or @error */
 void tail_tell(struct tail *tail);

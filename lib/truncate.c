@@ -7,6 +7,7 @@
 #include "err.h"
 #include "increment.h"
 #include "log.h"
+#include "pageout.h"
 #include "recover.h"
 #include "region.h"
 #include "segment.h"
@@ -15,6 +16,9 @@
 #include "truncate.h"
 
 #define CHUNK	1024	/* pages asked for at once */
+#define REST	0x100000 /* bytes of log that commits may wait for to be truncated */
+#define ROUNDS	4	/* most truncations to get there */
+#define EPOCH	32768	/* pages sorted at once */
 
 /**
  * struct chunk - some of a region's dirty pages
@@ -45,6 +49,15 @@ static int sort_out(struct region *region, const uint64_t *held, size_t n_held,
 	return err;
 }
 
+/* Have the tracker write pages; what goes wrong is told with the segment's name. */
+static int write_back(struct region *region, const uint64_t *pages, size_t n, uint64_t *busy,
+		      size_t *n_busy)
+{
+	int err = region->tracker->ops->writeback(region->tracker, pages, n, busy, n_busy);
+
+	return err ? err_add(err, "segment %s: ", region->segment->path) : 0;
+}
+
 /* Steps 1 and 2 of the head comment for one chunk. */
 static int write_chunk(struct chunk *chunk)
 {
@@ -53,12 +66,12 @@ static int write_chunk(struct chunk *chunk)
 	size_t n_held, n_busy = 0, i;
 	int err, late;
 
-	err = tracker->ops->writeback(tracker, chunk->pages, chunk->n, held, &n_held);
+	err = write_back(chunk->region, chunk->pages, chunk->n, held, &n_held);
 	if (err || !n_held)
 		return err;
 	for (i = 0; i < n_held; i++)
 		tracker->ops->hold(tracker, held[i], held[i]);
-	err = tracker->ops->writeback(tracker, held, n_held, busy, &n_busy);
+	err = write_back(chunk->region, held, n_held, busy, &n_busy);
 	late = sort_out(chunk->region, held, n_held, busy, err ? 0 : n_busy);
 	return err ? err : late;
 }
@@ -103,6 +116,47 @@ static int write_region(struct region *region, uint64_t to)
 	return err;
 }
 
+/* As finish_chunk(). */
+static int finish_copies(struct pageout *out, bool failed)
+{
+	struct region *region = out->region;
+	size_t i = out->n;
+	int err = 0;
+
+	while (i--) {
+		const struct queued_page *taken = &out->taken[i];
+		bool written = out->written[pageout_find(out, taken->page)];
+
+		if (written)
+			dirty_done(&region->dirty, taken->page);
+		else if (!failed && !err)
+			err = rangeset_add(&region->busy, taken->page, taken->page + 1, NULL, NULL);
+		if (!written && (failed || err))
+			dirty_back(&region->dirty, taken->page, taken->lsn);
+	}
+	return err;
+}
+
+/* Step 1 where the tracker does not write back. */
+static int copy_region(struct truncator *tr, struct region *region, uint64_t to)
+{
+	size_t count = dirty_count(&region->dirty);
+	struct pageout out;
+	int err, late;
+
+	if (!count)
+		return 0;
+	err = pageout_init(&out, tr, region, count < EPOCH ? count : EPOCH);
+	while (!err && pageout_take(&out, to)) {
+		err = pageout_write(&out);
+		late = finish_copies(&out, err);
+		if (!err)
+			err = late;
+	}
+	pageout_free(&out);
+	return err;
+}
+
 /*
  * Step 4: what was busy is still dirty in memory.  Its records below @to are in the segment; if
  * the truncation failed the old place in the queue is lost, and @to is the head.
@@ -114,7 +168,8 @@ static void release_busy(struct region *region, uint64_t to)
 	for (r = rangeset_last(&region->busy); r; r = rangeset_last(&region->busy)) {
 		uint64_t page = r->end - 1;
 
-		region->tracker->ops->release(region->tracker, page, page, 0);
+		if (region->tracker->ops->writeback)
+			region->tracker->ops->release(region->tracker, page, page, 0);
 		rangeset_remove(&region->busy, page, page + 1);
 		dirty_back(&region->dirty, page, to);
 	}
@@ -151,7 +206,12 @@ static int find_segment(void *arg, uint32_t id, struct segment **out)
 		       log_path(tr->log), id);
 }
 
-/* Step 3: of regions that are written back, only busy pages take the log's bytes. */
+static bool from_memory(const struct truncator *tr, const struct region *region)
+{
+	return region->tracker->ops->writeback || tr->copy;
+}
+
+/* Step 3: of regions that are written from memory, only busy pages take the log's bytes. */
 static bool from_log(void *arg, uint32_t id, uint64_t page)
 {
 	struct truncator *tr = arg;
@@ -165,7 +225,7 @@ static bool from_log(void *arg, uint32_t id, uint64_t page)
 
 		if (r->segment->id != id || offset < r->offset || offset - r->offset >= r->length)
 			continue;
-		takes = !r->tracker->ops->writeback || rangeset_overlaps(&r->busy, at, at + 1);
+		takes = !from_memory(tr, r) || rangeset_overlaps(&r->busy, at, at + 1);
 		break;
 	}
 	pthread_rwlock_unlock(&tr->regions->lock);
@@ -178,38 +238,42 @@ static bool all_written(struct truncator *tr)
 	if (tr->orphans)
 		return false;
 	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
-		if (!r->tracker->ops->writeback || r->busy.count)
+		if (!from_memory(tr, r) || r->busy.count)
 			return false;
 	return true;
 }
 
-/* Does any region's tracker write back? If not, all pages take the log's bytes. */
-static int write_regions(struct truncator *tr, uint64_t to, bool *any)
+static int write_regions(struct truncator *tr, uint64_t to)
 {
 	int err = 0;
 
-	*any = false;
 	for (struct region *r = next_region(tr, NULL); r && !err; r = next_region(tr, r)) {
-		if (!r->tracker->ops->writeback)
-			continue;
-		*any = true;
-		err = write_region(r, to);
+		if (r->tracker->ops->writeback)
+			err = write_region(r, to);
+		else if (tr->copy)
+			err = copy_region(tr, r, to);
 	}
 	return err;
 }
 
+static void tell_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct truncator *tr = arg;
+
+	tr->progress(tr->progress_arg, done, total);
+}
+
 static int apply(struct truncator *tr, uint64_t from, uint64_t to)
 {
-	struct recover_ops ops = {
+	const struct recover_ops ops = {
 		.segment = find_segment,
+		.progress = tr->progress ? tell_progress : NULL,
+		.page_mask = from_log,
 		.arg = tr,
 	};
-	bool any;
 	int err;
 
-	err = write_regions(tr, to, &any);
-	if (any)
-		ops.page_mask = from_log;
+	err = write_regions(tr, to);
 	if (!err && !all_written(tr))
 		err = recover_apply(tr->log, from, to, &ops, NULL);
 	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
@@ -239,7 +303,6 @@ static int truncate_locked(struct truncator *tr)
 		return err;
 	statistics_truncated(statistics_clock() - start);
 	tr->orphans = false;
-	tr->count++;
 	return 0;
 }
 
@@ -265,13 +328,17 @@ int truncate_unmap(struct truncator *tr, struct region *region)
 	return err;
 }
 
-int truncate_orphans(struct truncator *tr)
+int truncate_orphans(struct truncator *tr, truncate_progress_fn *progress, void *arg)
 {
 	int err = 0;
 
 	pthread_mutex_lock(&tr->lock);
-	if (tr->orphans)
+	if (tr->orphans) {
+		tr->progress = progress;
+		tr->progress_arg = arg;
 		err = truncate_locked(tr);
+		tr->progress = NULL;
+	}
 	pthread_mutex_unlock(&tr->lock);
 	return err;
 }
@@ -305,7 +372,40 @@ static void tell_room(struct truncator *tr, bool failed)
 
 static uint64_t percent_of(const struct truncator *tr, long percent)
 {
-	return tr->size / 100 * percent;
+	return __atomic_load_n(&tr->size, __ATOMIC_RELAXED) / 100 * percent;
+}
+
+/* Called with the lock and a frozen log; what was told of a size holds no more. */
+static int empty_and_call(struct truncator *tr, int (*fn)(void *arg), void *arg)
+{
+	struct log_state state;
+	int err;
+
+	err = truncate_locked(tr);
+	if (!err)
+		err = fn(arg);
+	log_state(tr->log, &state);
+	__atomic_store_n(&tr->size, state.size, __ATOMIC_RELAXED);
+	__atomic_store_n(&tr->retry, 0, __ATOMIC_RELAXED);
+	return err;
+}
+
+/* Most is truncated beside the commits; the log is frozen only for what they added meanwhile. */
+int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg)
+{
+	int err = 0, round;
+
+	pthread_mutex_lock(&tr->lock);
+	for (round = 0; round < ROUNDS && !err && log_used(tr->log) > REST; round++)
+		err = truncate_locked(tr);
+	if (!err) {
+		log_freeze(tr->log);
+		err = empty_and_call(tr, fn, arg);
+		log_thaw(tr->log);
+	}
+	pthread_mutex_unlock(&tr->lock);
+	tell_room(tr, false);
+	return err;
 }
 
 /* One step, or none if that is not possible; the lock is free between two of them. */
@@ -337,13 +437,14 @@ static int make_steps(struct truncator *tr, bool urgent)
 	do
 		err = make_step(tr, &moved);
 	while (!err && moved && log_used(tr->log) > percent_of(tr, percent) / 4 * 3);
-	__atomic_store_n(&tr->retry, moved ? 0 : log_used(tr->log) + tr->size / 16,
+	__atomic_store_n(&tr->retry, moved ? 0 : log_used(tr->log) + percent_of(tr, 100) / 16,
 			 __ATOMIC_RELAXED);
 	if (err || moved)
 		return err;
-	if (urgent || log_used(tr->log) > percent_of(tr, 100 + percent) / 2)
-		return truncate_log(tr);
-	return 0;
+	if (!urgent && log_used(tr->log) <= percent_of(tr, 100 + percent) / 2)
+		return 0;
+	statistics_fallback();
+	return truncate_log(tr);
 }
 
 /* An error is not lost: who finds the log full truncates by itself and is told. */
@@ -376,7 +477,8 @@ static void *run(void *arg)
 	return NULL;
 }
 
-int truncator_start(struct truncator *tr, struct log *log, struct regions *regions, long percent)
+int truncator_start(struct truncator *tr, struct log *log, struct regions *regions, long percent,
+		    truncate_copy_fn *copy, void *copy_arg)
 {
 	struct log_state state;
 	int err;
@@ -387,6 +489,8 @@ int truncator_start(struct truncator *tr, struct log *log, struct regions *regio
 	tr->regions = regions;
 	tr->size = state.size;
 	tr->percent = percent;
+	tr->copy = copy;
+	tr->copy_arg = copy_arg;
 	pthread_mutex_init(&tr->lock, NULL);
 	pthread_mutex_init(&tr->wake_lock, NULL);
 	pthread_cond_init(&tr->wake, NULL);
@@ -413,14 +517,10 @@ void truncator_set_percent(struct truncator *tr, long percent)
 	__atomic_store_n(&tr->percent, percent, __ATOMIC_RELAXED);
 }
 
-void truncator_set_incremental(struct truncator *tr, bool on, truncate_copy_fn *copy, void *arg)
+void truncator_set_incremental(struct truncator *tr, bool on)
 {
-	pthread_mutex_lock(&tr->lock);
-	tr->copy = copy;
-	tr->copy_arg = arg;
 	__atomic_store_n(&tr->incremental, on, __ATOMIC_RELAXED);
 	__atomic_store_n(&tr->retry, 0, __ATOMIC_RELAXED);
-	pthread_mutex_unlock(&tr->lock);
 }
 
 void truncator_kick(struct truncator *tr)

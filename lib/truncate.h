@@ -3,22 +3,23 @@
  * Truncation: bring what the log holds into the segments and free its space.
  *
  * Epoch truncation (section 5.1.2 of the paper) is recovery on the part of
- * the log that is durable now, while commits go on behind it.  Pages of a
- * region whose tracker writes back are not taken from the log but from
- * memory; only those that cannot be written now, because a transaction owns
- * or holds them, get the log's bytes:
+ * the log that is durable now, while commits go on behind it.  But what the log says of a mapped
+ * region is in memory too, and a page may have many records, so pages are written from memory;
+ * only those that cannot be written now, because a transaction references them, get the log's
+ * bytes.  Mostly there are none, and the log is not read at all.
  *
- *  1. Ask for the dirty pages to be written back; some are busy.
- *  2. Hold the busy ones and ask again.  Those that are still busy are dirty,
- *     so they are in memory, and held, so nobody writes them back and
- *     evicts them.  The others have been written since, newer than the log.
+ *  1. Write the dirty pages: pageout.h; or ask the tracker to write them back.  Some are busy.
+ *  2. Where the tracker writes back, hold the busy ones and ask again.  Those that are still busy
+ *     are dirty, so they are in memory, and held, so nobody writes them back and
+ *     evicts them.  The others have been written since, newer than the log.  Elsewhere
+ *     nobody but truncation writes pages.
  *  3. Apply the log to the pages that are still busy.  What it overwrites in the segment is
  *     older, because the page has not been written since it was dirtied.
  *  4. Release them.
  *
  * Incremental truncation, also of that section, reads no log: increment.h.  It is what the
  * thread does if it is asked to, as long as it makes room fast enough; where pages are blocked
- * by uncommitted references, or the log holds records of regions whose pages are not noted,
+ * by uncommitted references, or the log holds records of regions that are unmapped,
  * it is epoch truncation that makes the room.
  *
  * Who finds no room waits for the thread: for the next move of the head, not for its end.
@@ -44,10 +45,15 @@ struct regions;
  * @pages: which, at most TRUNCATE_BATCH
  * @n: how many
  * @to: room for all of them; those that are not copied are left out, their room is not
- * @copied: filled in: false where a page has an uncommitted reference
+ * @copied: set where a page has no uncommitted reference
+ *
+ * Return: false if a transaction that is ending may reference any page; none was copied.
  */
-typedef void truncate_copy_fn(void *arg, struct region *region, const uint64_t *pages, size_t n,
+typedef bool truncate_copy_fn(void *arg, struct region *region, const uint64_t *pages, size_t n,
 			      char *to, bool *copied);
+
+/** typedef truncate_progress_fn - told the bytes of log that were read, and how many there are */
+typedef void truncate_progress_fn(void *arg, uint64_t done, uint64_t total);
 
 /**
  * struct truncator - who truncates the log
@@ -57,11 +63,11 @@ typedef void truncate_copy_fn(void *arg, struct region *region, const uint64_t *
  * @orphans: the log may hold records about a region that was unmapped
  * @size: bytes of the log's record area
  * @percent: truncate when the log is so full; 0: only when asked
- * @incremental: by steps, if regions are noted
+ * @incremental: by steps, where possible
  * @retry: steps made no progress: make none until so many bytes are used
- * @copy: copies the committed state of pages, or NULL
+ * @copy: copies the committed state of pages; NULL: pages take the log's bytes
  * @copy_arg: its first argument
- * @wake_lock: guards what follows, but for the counts
+ * @wake_lock: guards what follows
  * @wake: signalled when @wanted or @stop is set
  * @room: signalled when the head has moved or cannot be moved
  * @wanted: the thread is asked to truncate
@@ -69,11 +75,9 @@ typedef void truncate_copy_fn(void *arg, struct region *region, const uint64_t *
  * @stop: the thread is asked to end
  * @moves: how often @room was signalled
  * @failed: the last truncation of the thread did
+ * @progress: who is told how far the truncation at hand is, or NULL; guarded by @lock
+ * @progress_arg: its first argument
  * @thread: truncates in the background
- * @count: truncations that were made; these are written with @lock held
- * @steps: steps of incremental truncation that moved the head
- * @pages: pages that they wrote
- * @blocked: pages that they could not write, for uncommitted references
  */
 struct truncator {
 	struct log *log;
@@ -94,11 +98,9 @@ struct truncator {
 	bool stop;
 	uint64_t moves;
 	bool failed;
+	truncate_progress_fn *progress;
+	void *progress_arg;
 	pthread_t thread;
-	uint64_t count;
-	uint64_t steps;
-	uint64_t pages;
-	uint64_t blocked;
 };
 
 /**
@@ -107,10 +109,13 @@ struct truncator {
  * @log: a started log
  * @regions: the regions whose changes it holds
  * @percent: see struct truncator
+ * @copy: likewise
+ * @copy_arg: likewise
  *
  * Return: 0, or -ENOMEM with a text: no thread could be made.
  */
-int truncator_start(struct truncator *tr, struct log *log, struct regions *regions, long percent);
+int truncator_start(struct truncator *tr, struct log *log, struct regions *regions, long percent,
+		    truncate_copy_fn *copy, void *copy_arg);
 
 /** truncator_stop() - end the thread; a truncation under way is finished first */
 void truncator_stop(struct truncator *tr);
@@ -118,14 +123,8 @@ void truncator_stop(struct truncator *tr);
 /** truncator_set_percent() - change the threshold */
 void truncator_set_percent(struct truncator *tr, long percent);
 
-/**
- * truncator_set_incremental() - choose incremental truncation
- * @tr: the truncator
- * @on: whether
- * @copy: see struct truncator
- * @arg: for @copy
- */
-void truncator_set_incremental(struct truncator *tr, bool on, truncate_copy_fn *copy, void *arg);
+/** truncator_set_incremental() - choose incremental truncation, or epoch truncation */
+void truncator_set_incremental(struct truncator *tr, bool on);
 
 /** truncator_kick() - have the log truncated in the background if it is full enough */
 void truncator_kick(struct truncator *tr);
@@ -137,6 +136,20 @@ void truncator_kick(struct truncator *tr);
  * Return: 0; -EIO, -ENOSPC, -ENOMEM, -EUCLEAN with a text: nothing was freed.
  */
 int truncate_log(struct truncator *tr);
+
+/**
+ * truncate_empty() - have a function called while the log is empty
+ * @tr: the truncator
+ * @fn: called when all that is committed is in the segments, and who commits waits for it to
+ *	return; it may change the log's size
+ * @arg: its argument
+ *
+ * A commit that waits has noted its pages with an LSN below the one where its record gets; that
+ * is all that increment.h wants, however far the log's LSNs move on meanwhile.
+ *
+ * Return: 0; as truncate_log(), @fn was not called; or what @fn returned.
+ */
+int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg);
 
 /**
  * truncate_make_room() - wait until the log's head has moved
@@ -161,9 +174,11 @@ int truncate_unmap(struct truncator *tr, struct region *region);
 /**
  * truncate_orphans() - bring the records of unmapped regions to their segments
  * @tr: the truncator
+ * @progress: called meanwhile, or NULL; it must not call the truncator
+ * @arg: for @progress
  *
  * Called before a region is mapped.  Return: 0, or as truncate_log().
  */
-int truncate_orphans(struct truncator *tr);
+int truncate_orphans(struct truncator *tr, truncate_progress_fn *progress, void *arg);
 
 #endif

@@ -174,6 +174,18 @@ static inline void txs_leave(struct tx *tx, bool alone)
 		gate_leave(&tx->inside);
 }
 
+/**
+ * txs_stop() - let nobody use parts until txs_go(), if they are not shared
+ * @txs: the table
+ *
+ * Return: false if they are shared, and not stopped.  Else the list of all transactions may be
+ * walked, and what they declared be read.
+ */
+bool txs_stop(struct txs *txs);
+
+/** txs_go() - after txs_stop() returned true */
+void txs_go(struct txs *txs);
+
 /** txs_share() - a transaction is going to be tracked: parts are shared from now on */
 void txs_share(struct txs *txs);
 

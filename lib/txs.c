@@ -165,12 +165,6 @@ void txs_start(struct txs *txs)
 	txs->shared = txs->gate.closed;
 }
 
-static void wait_for_all(struct txs *txs)
-{
-	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
-		gate_wait(&tx->inside);
-}
-
 /* Whoever closes the gate for a while holds the lock; shared parts keep it closed. */
 bool txs_wait_to_enter(struct txs *txs, struct tx *tx)
 {
@@ -183,20 +177,35 @@ bool txs_wait_to_enter(struct txs *txs, struct tx *tx)
 	return false;
 }
 
+bool txs_stop(struct txs *txs)
+{
+	pthread_mutex_lock(&txs->lock);
+	if (txs->shared) {
+		pthread_mutex_unlock(&txs->lock);
+		return false;
+	}
+	gate_close(&txs->gate);
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+		gate_wait(&tx->inside);
+	return true;
+}
+
+void txs_go(struct txs *txs)
+{
+	if (!txs->shared)
+		gate_open(&txs->gate);
+	pthread_mutex_unlock(&txs->lock);
+}
+
 void txs_share(struct txs *txs)
 {
-	if (__atomic_load_n(&txs->shared, __ATOMIC_ACQUIRE))
+	if (__atomic_load_n(&txs->shared, __ATOMIC_ACQUIRE) || !txs_stop(txs))
 		return;
-	pthread_mutex_lock(&txs->lock);
-	if (!txs->shared) {
-		gate_close(&txs->gate);
-		wait_for_all(txs);
-		for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
-			for (struct tx_part *part = tx->parts; part; part = part->next)
-				part_share(part);
-		__atomic_store_n(&txs->shared, true, __ATOMIC_RELEASE);
-	}
-	pthread_mutex_unlock(&txs->lock);
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+		for (struct tx_part *part = tx->parts; part; part = part->next)
+			part_share(part);
+	__atomic_store_n(&txs->shared, true, __ATOMIC_RELEASE);
+	txs_go(txs);
 }
 
 /* Spare parts remember their region; called with the gate closed. */
@@ -217,15 +226,11 @@ bool txs_forget(struct txs *txs, const struct region *region)
 {
 	bool used = false;
 
-	pthread_mutex_lock(&txs->lock);
-	if (!txs->shared) {
-		gate_close(&txs->gate);
-		wait_for_all(txs);
-		for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
-			used |= forget_region(tx, region);
-		gate_open(&txs->gate);
-	}
-	pthread_mutex_unlock(&txs->lock);
+	if (!txs_stop(txs))
+		return false;
+	for (struct tx *tx = txs->all; tx; tx = tx->next_of_all)
+		used |= forget_region(tx, region);
+	txs_go(txs);
 	return used;
 }
 

@@ -81,7 +81,7 @@ static int print_record(struct dump *d, const struct format_record *record)
 	if (record->type == FORMAT_TX)
 		printf(" %" PRIu64 " ranges %" PRIu32, record->tid, record->count);
 	printf(" durable %" PRIu64 "\n", record->durable);
-	return reader_ranges(&d->reader, record, d->data ? FORMAT_CHUNK : 0, print_range, d);
+	return reader_ranges(&d->reader, record, d->data, print_range, d);
 }
 
 static json_t *data_json(const uint8_t *data, uint32_t length)
@@ -119,7 +119,7 @@ static int json_record(struct dump *d, const struct format_record *record)
 	int err;
 
 	d->ranges = json_array();
-	err = reader_ranges(&d->reader, record, d->data ? FORMAT_CHUNK : 0, add_range, d);
+	err = reader_ranges(&d->reader, record, d->data, add_range, d);
 	json = json_pack("{s:I, s:I, s:I, s:s, s:I, s:I, s:o}", "lsn", (json_int_t)record->lsn,
 			 "byte", (json_int_t)logfile_position(d->reader.file, record->lsn),
 			 "length", (json_int_t)record->length, "type", type_name(record),

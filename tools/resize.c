@@ -34,7 +34,8 @@ int command_resize_log(int argc, char **argv)
 		       "\vSIZE is as for create-log; on a device it may be left out: then the\n"
 		       "log takes all of it.  Its records are brought to the segments first, as\n"
 		       "recover does.  If it is interrupted the log has its old size or the new\n"
-		       "one, and nothing is lost.  No process may have the log open.",
+		       "one, and nothing is lost.  No process may have the log open: one that has\n"
+		       "changes the size itself, by rvm_resize_log().",
 	};
 	struct arguments arguments = { .paths = { .least = 1, .most = 2 } };
 	struct progress progress = { .label = "writing the log" };

@@ -219,14 +219,16 @@ typedef struct {
 #define RVM_TRACK_KMOD		0x100UL	/* the kernel module */
 #define RVM_TRACK_UFFD		0x200UL	/* userfaultfd, Linux 6.7 on */
 #define RVM_TRACK_SIGSEGV	0x400UL	/* mprotect and SIGSEGV */
-#define RVM_TRACK_NONE		0x800UL	/* explicit transactions only */
+#define RVM_TRACK_NONE		0x800UL	/* explicit transactions only, no copy of what is committed:
+					 * bytes that are changed but never declared may reach
+					 * the segment with their page
+					 */
 #define RVM_STRICT		0x1000UL /* a store outside a transaction is SIGBUS */
 #define RVM_CREATE_SEGMENT	0x2000UL /* make a missing segment, dev_length long */
 
 /*
- * Extension: a flag of the options given to rvm_initialize() or rvm_set_options(), for the
- * regions that are mapped from then on.  The log is truncated a few pages at a time, in the
- * order of the log, instead of as a whole.
+ * Extension: a flag of the options given to rvm_initialize() or rvm_set_options().  The log is
+ * truncated a few pages at a time, in the order of the log, instead of as a whole.
  */
 #define RVM_INCREMENTAL_TRUNCATION 0x4000UL
 
@@ -360,15 +362,17 @@ rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info);
 
 /**
- * rvm_resize_log() - give a log that nobody has open more or less record space
+ * rvm_resize_log() - give a log more or less record space
  * @options: log_dev names it
  * @log_len: bytes of record space; 0 on a device: all of it
  *
- * It is recovered first.  A crash leaves it with the size before or after, and nothing is lost.
- * A log that this process has open is refused like any other: terminate first.
+ * The log in use changes its size while transactions run; near the end of it who commits waits
+ * for a moment.  A backup and a change of size wait for each other.  A log that no process has
+ * open is recovered first.  A crash leaves the size before or after, and nothing is lost.
  *
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_EOPTIONS; RVM_EOFFSET no length for a log; RVM_ELOG not a
- * log; RVM_ELOG_LOCKED it is open; RVM_ENO_SPACE it has its old size; and as rvm_initialize().
+ * log; RVM_ELOG_LOCKED another process has it open; RVM_ENO_SPACE it has its old size; and as
+ * rvm_initialize(), or of the log in use as rvm_truncate().
  */
 rvm_return_t rvm_resize_log(rvm_options_t *options, rvm_offset_t *log_len);
 
@@ -457,13 +461,28 @@ typedef void (*rvm_progress_t)(void *arg, uint64_t done, uint64_t total);
  *
  * The copy is the state after some commit, one that no commit made before the
  * call is missing from.  rvm(1) verifies and restores it.  @progress may use
- * the library, but neither make a backup nor terminate.
+ * the library, but not make a backup, change the log's size or terminate.
  *
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_EOPTIONS @dir
  * is NULL, empty, or exists; RVM_EPERM; RVM_ENO_SPACE; RVM_EIO;
  * RVM_ENAME_TOO_LONG; RVM_ENO_MEMORY.
  */
 rvm_return_t rvm_backup(const char *dir, rvm_progress_t progress, void *arg);
+
+/**
+ * rvm_set_progress() - be told how far a recovery is
+ * @progress: the function to call, or NULL, as at first: nobody is told
+ * @arg: for @progress
+ *
+ * It is called while rvm_initialize() or rvm_set_options() recovers the log that it opens, and
+ * while rvm_map() brings to the segments what the log has of regions that were unmapped.  What is
+ * done never falls and is the total at last, unless the call fails.  @progress must not call the
+ * library.
+ *
+ * May be called before rvm_initialize(), and by any thread; it waits while one of those calls is
+ * under way, and holds until it is called again.
+ */
+void rvm_set_progress(rvm_progress_t progress, void *arg);
 
 /* Offsets. */
 rvm_offset_t rvm_mk_offset(rvm_length_t high, rvm_length_t low);

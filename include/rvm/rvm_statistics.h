@@ -88,6 +88,11 @@ extern "C" {
  * @tot_range_overlaps: as range_overlaps
  * @tot_trans_overlaps: as trans_overlaps
  * @tot_trans_coalesces: transactions dropped for newer ones, a time, 0 5 10 50 100
+ * @tot_epoch_truncation: epoch truncations that freed space
+ * @tot_step: steps of incremental truncation that did
+ * @tot_step_pages: pages that steps wrote
+ * @tot_step_blocked: pages that steps could not write, for uncommitted references
+ * @tot_fallback: times that steps freed too little, and epoch truncation had to
  */
 typedef struct {
 	rvm_struct_id_t struct_id;
@@ -158,6 +163,12 @@ typedef struct {
 	rvm_length_t tot_range_overlaps[13];
 	rvm_length_t tot_trans_overlaps[13];
 	rvm_length_t tot_trans_coalesces[6];
+
+	rvm_length_t tot_epoch_truncation;
+	rvm_length_t tot_step;
+	rvm_length_t tot_step_pages;
+	rvm_length_t tot_step_blocked;
+	rvm_length_t tot_fallback;
 } rvm_statistics_t;
 
 /* Records: allocate, initialize in place, copy, free. */

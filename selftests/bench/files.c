@@ -91,17 +91,3 @@ void files_settle(const struct setting *setting)
 		die(setting->dir, strerror(errno));
 	close(fd);
 }
-
-uint64_t files_written(void)
-{
-	FILE *file = fopen("/proc/self/io", "re");
-	unsigned long bytes = 0;
-	char line[64];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "write_bytes: %lu", &bytes) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return bytes;
-}

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The files of a trial: log, segment, others; and what is written to disks. */
+/* The files of a trial: log, segment, others. */
 #ifndef SELFTESTS_BENCH_FILES_H
 #define SELFTESTS_BENCH_FILES_H
 
 #include <limits.h>
 #include <stddef.h>
-#include <stdint.h>
 
 #include "trial.h"
 
@@ -30,8 +29,5 @@ char *files_open(const struct setting *setting, long truncate);
 
 /** files_settle() - wait until the disk has what making and removing files left to it */
 void files_settle(const struct setting *setting);
-
-/** files_written() - bytes that this process had written to disks; 0 where nobody counts */
-uint64_t files_written(void);
 
 #endif

@@ -1,66 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Hold explicit transactions, recovery and mapping against what memory and disk can do at most. */
-#include <argp.h>
-#include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "clock.h"
-#include "series.h"
-#include "trial.h"
+#include "compare.h"
+#include "scratch.h"
+#include "tpca.h"
 
 #define MIB		(1UL << 20)
-#define SUBJECTS	5
-#define LATENCIES	4
-
-/* struct subject - who takes part in a comparison; the limits come first */
-struct subject {
-	const char *name;
-	trial_fn *trial;
-	bool limit;
-	void (*set)(struct setting *setting);
-};
-
-/* struct comparison - subjects that do the same, in turns */
-struct comparison {
-	const char *name;
-	const char *unit;
-	bool flush;
-	unsigned int threads;	/* 0: not about threads */
-	size_t map;
-	bool least;		/* the limit is the least of the limits, else the best */
-	struct subject subjects[SUBJECTS];
-};
-
-/* struct row - the samples of a subject */
-struct row {
-	struct series rate;
-	struct series ratio;
-	struct series log_bytes;
-	struct series disk_bytes;
-	struct series latency[LATENCIES];
-};
-
-static struct {
-	char *dir;
-	char *csv;
-	char *dat;
-	char *where;
-	char *only;
-	unsigned int rounds;
-	struct setting setting;
-} args = {
-	.csv = "goals.csv", .dat = "goals.dat", .where = "native", .rounds = 5,
-	.setting = { .ms = 300, .array = 128 * MIB, .log = 64 * MIB },
-};
-
-static FILE *csv, *dat;
-static char files[4096];
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* No truncation begins by itself before the trial is over. */
 static void set_idle(struct setting *setting)
 {
 	setting->log *= 4;
+}
+
+/* 512 MiB, which is large beside the segment. */
+static void set_large(struct setting *setting)
+{
+	setting->log *= 8;
 }
 
 static void set_truncating(struct setting *setting)
@@ -69,229 +27,169 @@ static void set_truncating(struct setting *setting)
 	setting->truncating = true;
 }
 
-#define DURABLE(n) { "durable", "transactions/s", true, n, 0, false, { \
+static void set_one(struct setting *setting)
+{
+	setting->threads = 1;
+}
+
+static void set_two(struct setting *setting)
+{
+	setting->threads = 2;
+}
+
+static void set_four(struct setting *setting)
+{
+	setting->threads = 4;
+}
+
+static void set_eight(struct setting *setting)
+{
+	setting->threads = 8;
+}
+
+static void set_half(struct setting *setting)
+{
+	setting->threads = 1;
+	setting->log = setting->array / 2;
+}
+
+static void set_twice(struct setting *setting)
+{
+	setting->threads = 1;
+	setting->log = setting->array * 2;
+}
+
+#define DURABLE(n) { "durable", "transactions/s", true, n, 0, false, false, { \
 	{ "append+fdatasync", trial_append, true, NULL }, \
 	{ "O_DIRECT|O_DSYNC", trial_direct, true, NULL }, \
 	{ "rvm", trial_restore, false, NULL } } }
 
-#define SPOOLED(n) { "no_flush", "transactions/s", false, n, 0, false, { \
+#define SPOOLED(n) { "no_flush", "transactions/s", false, n, 0, false, false, { \
 	{ "undo+redo copies", trial_copies, true, NULL }, \
 	{ "stores", trial_stores, false, NULL }, \
 	{ "rvm", trial_restore, false, NULL }, \
 	{ "rvm no_restore", trial_no_restore, false, NULL } } }
 
-#define LATENCY(is_flush, name) { name, "p99.9 in us", is_flush, 1, 0, false, { \
+#define LATENCY(is_flush, name) { name, "p99.9 in us", is_flush, 1, 0, false, false, { \
 	{ "idle", trial_latency, true, set_idle }, \
 	{ "truncating", trial_latency, false, set_truncating } } }
 
-#define MAP(name, size) { name, "maps/s", false, 0, size, false, { \
+/* One thread is what more are held against. */
+#define HEAP(is_flush, name) { name, "transactions/s", is_flush, 0, 0, false, false, { \
+	{ "1 thread", trial_heap, true, set_one }, \
+	{ "2 threads", trial_heap, false, set_two }, \
+	{ "4 threads", trial_heap, false, set_four }, \
+	{ "8 threads", trial_heap, false, set_eight } } }
+
+#define MAP(name, size) { name, "maps/s", false, 0, size, false, false, { \
 	{ "rvm_map", trial_map, false, NULL } } }
 
 static const struct comparison comparisons[] = {
 	DURABLE(1), DURABLE(2), DURABLE(4), DURABLE(8),
+	{ "threads", "transactions/s", true, 0, 0, false, false, {
+		{ "1 thread", trial_restore, true, set_one },
+		{ "2 threads", trial_restore, false, set_two },
+		{ "8 threads", trial_restore, false, set_eight } } },
+	{ "bytes", "transactions/s", true, 0, 0, false, true, {
+		{ "log 0.5 x data", trial_bytes, false, set_half },
+		{ "log 2 x data", trial_bytes, false, set_twice } } },
 	SPOOLED(1), SPOOLED(2), SPOOLED(4), SPOOLED(8),
 	LATENCY(true, "latency durable"), LATENCY(false, "latency no_flush"),
-	{ "recovery", "bytes/s", true, 0, 0, true, {
-		{ "sequential read", trial_read, true, set_idle },
-		{ "CRC32C", trial_crc, true, set_idle },
-		{ "rvm", trial_recover, false, set_idle } } },
+	{ "recovery", "bytes/s", true, 0, 0, true, false, {
+		{ "sequential read", trial_read, true, set_large },
+		{ "CRC32C", trial_crc, true, set_large },
+		{ "rvm", trial_recover, false, set_large } } },
+	HEAP(true, "heap durable"), HEAP(false, "heap no_flush"),
 	MAP("map 1 MiB", MIB), MAP("map 1 GiB", 1024 * MIB), MAP("map 1 TiB", MIB * MIB),
 };
 
-static void note(const struct comparison *c, const struct subject *s, unsigned int round,
-		 const struct outcome *o)
-{
-	fprintf(csv, "%s,%s,%s,%u,%u,%.1f,%.1f,%.1f,%.0f,%.0f,%.0f,%.0f\n", args.where, c->name,
-		s->name, c->threads, round, o->rate, o->log_bytes, o->disk_bytes, o->latency[0],
-		o->latency[1], o->latency[2], o->latency[3]);
-}
+static const struct goal goals[] = {
+	{ "durable", 1, "rvm", BY_LIMIT, false, 0.97, "durable, 1 thread, by the best append" },
+	{ "durable", 8, "rvm", BY_LIMIT, false, 1.1, "durable, 8 threads, by one append for all" },
+	{ "threads", 0, "2 threads", BY_LIMIT, false, 1.4, "durable, 2 threads by 1 thread" },
+	{ "bytes", 0, "log 2 x data", DISK_BYTES, true, 2500,
+	  "bytes on disks a durable transaction, log twice the data" },
+	{ "bytes", 0, "log 0.5 x data", DISK_BYTES, true, 2500,
+	  "bytes on disks a durable transaction, log half the data" },
+	{ "no_flush", 1, "rvm", RATE, false, 1e6, "no_flush, transactions/s" },
+	{ "no_flush", 1, "rvm", BY_LIMIT, false, 0.5, "no_flush, by copies in memory" },
+	{ "no_flush", 1, "rvm", LOG_BYTES, true, TPCA_RECORD,
+	  "log bytes a transaction: payload + 64 + 16 a range" },
+	{ "latency durable", 1, "truncating", BY_LIMIT, true, 2,
+	  "p99.9 of a durable commit, truncating by idle" },
+	{ "latency durable", 1, "truncating", LONGEST, true, 5e6,
+	  "longest durable commit while truncating, ns" },
+	{ "latency no_flush", 1, "truncating", BY_LIMIT, true, 2,
+	  "p99.9 of a no_flush commit, truncating by idle" },
+	{ "latency no_flush", 1, "truncating", RATE, true, 100,
+	  "p99.9 of a no_flush commit while truncating, us" },
+	{ "latency no_flush", 1, "truncating", LONGEST, true, 5e6,
+	  "longest no_flush commit while truncating, ns" },
+	{ "recovery", 0, "rvm", BY_LIMIT, false, 0.8, "recovery, by reading or CRC32C" },
+	{ "map 1 TiB", 0, "rvm_map", RATE, false, 100, "maps of 1 TiB a second" },
+};
 
-static void add(struct row *row, const struct outcome *o)
-{
-	unsigned int i;
-
-	series_add(&row->rate, o->rate);
-	series_add(&row->log_bytes, o->log_bytes);
-	series_add(&row->disk_bytes, o->disk_bytes);
-	for (i = 0; i < LATENCIES; i++)
-		series_add(&row->latency[i], o->latency[i]);
-}
-
-static unsigned int count_subjects(const struct comparison *c)
-{
-	unsigned int n = 0;
-
-	while (n < SUBJECTS && c->subjects[n].name)
-		n++;
-	return n;
-}
-
-/* The best of the limits, or the one that is the bottleneck; by the samples of one round. */
-static double limit_of(const struct comparison *c, const struct outcome *o, unsigned int n)
-{
-	double limit = 0;
-	unsigned int i;
-
-	for (i = 0; i < n; i++) {
-		double rate = o[i].rate;
-
-		if (c->subjects[i].limit && (!limit || (c->least ? rate < limit : rate > limit)))
-			limit = rate;
-	}
-	return limit;
-}
-
-/* Every subject once, beginning with another one each time. */
-static void take_round(const struct comparison *c, unsigned int round, struct row *rows)
-{
-	struct outcome outcome[SUBJECTS] = { 0 };
-	unsigned int turn, i, n = count_subjects(c);
-	double limit;
-
-	for (turn = 0; turn < n; turn++) {
-		struct setting setting = args.setting;
-
-		i = (round + turn) % n;
-		setting.flush = c->flush;
-		setting.threads = c->threads;
-		setting.map = c->map;
-		if (c->subjects[i].set)
-			c->subjects[i].set(&setting);
-		trial_run(c->subjects[i].trial, &setting, &outcome[i]);
-		note(c, &c->subjects[i], round, &outcome[i]);
-		add(&rows[i], &outcome[i]);
-	}
-	limit = limit_of(c, outcome, n);
-	for (i = 0; i < n && limit; i++)
-		series_add(&rows[i].ratio, outcome[i].rate / limit);
-}
-
-static void print_title(const struct comparison *c)
-{
-	printf("\n%s: %s", args.where, c->name);
-	if (c->threads)
-		printf(", %u thread%s", c->threads, c->threads > 1 ? "s" : "");
-	printf("\n  %-18s %16s %7s %9s %9s %10s  %s\n", "", c->unit, "+-", "by limit", "log bytes",
-	       "disk bytes", "us: p50, p99, p99.9, all");
-}
-
-static void print_row(const struct comparison *c, const struct subject *s, struct row *row)
-{
-	double rate = series_median(&row->rate);
-	unsigned int i;
-
-	printf("  %-18s %16.0f %6.1f%% %9.3f %9.0f %10.0f ", s->name, rate,
-	       series_spread(&row->rate), series_median(&row->ratio),
-	       series_median(&row->log_bytes), series_median(&row->disk_bytes));
-	for (i = 0; i < LATENCIES && s->trial == trial_latency; i++)
-		printf(" %.1f", series_median(&row->latency[i]) / 1000);
-	if (c->map)
-		printf(" %.1f us each", 1e6 / rate);
-	printf("\n");
-	fprintf(dat, "\"%s\" %u \"%s\" %.1f %.4f", c->name, c->threads, s->name, rate,
-		series_median(&row->ratio));
-	for (i = 0; i < LATENCIES; i++)
-		fprintf(dat, " %.0f", series_median(&row->latency[i]));
-	fprintf(dat, "\n");
-	fflush(stdout);
-}
-
-static void compare(const struct comparison *c)
-{
-	static struct row rows[SUBJECTS];
-	unsigned int round, i;
-
-	memset(rows, 0, sizeof(rows));
-	for (round = 0; round < args.rounds; round++)
-		take_round(c, round, rows);
-	print_title(c);
-	for (i = 0; i < count_subjects(c); i++)
-		print_row(c, &c->subjects[i], &rows[i]);
-}
+static struct {
+	struct options common;
+	char *dat;
+	char *only;
+} args = {
+	.common = { .csv = "goals.csv", .where = "native", .rounds = 5, .ms = 300 },
+	.dat = "goals.dat",
+};
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	switch (key) {
-	case 'c':
-		args.csv = arg;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args.common;
 		return 0;
 	case 'd':
 		args.dat = arg;
 		return 0;
-	case 'm':
-		args.setting.ms = strtoul(arg, NULL, 0);
-		return 0;
 	case 'o':
 		args.only = arg;
-		return 0;
-	case 'q':
-		args.setting.ms = 2;
-		args.setting.array = MIB;
-		args.setting.log = MIB;
-		args.rounds = 1;
-		return 0;
-	case 'r':
-		args.rounds = strtoul(arg, NULL, 0);
-		if (args.rounds < 1 || args.rounds > SERIES_MAX)
-			argp_error(state, "rounds are 1 to %d", SERIES_MAX);
-		return 0;
-	case 'w':
-		args.where = arg;
-		return 0;
-	case ARGP_KEY_ARG:
-		if (args.dir)
-			argp_usage(state);
-		args.dir = arg;
-		return 0;
-	case ARGP_KEY_END:
-		if (!args.dir)
-			argp_usage(state);
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
-static FILE *open_output(const char *path)
+static bool wanted(const struct comparison *c)
 {
-	FILE *out = fopen(path, "we");
-
-	if (!out)
-		die(path, strerror(errno));
-	setvbuf(out, NULL, _IOLBF, 0);
-	return out;
+	return !args.only || !strncmp(args.only, c->name, strlen(args.only));
 }
 
 int main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "csv", 'c', "FILE", 0, "Write all samples there (goals.csv)", 0 },
 		{ "dat", 'd', "FILE", 0, "Write the medians there, for gnuplot (goals.dat)", 0 },
-		{ "ms", 'm', "N", 0, "Milliseconds of a sample (300)", 0 },
 		{ "only", 'o', "NAME", 0, "Only comparisons that begin so, as durable", 0 },
-		{ "quick", 'q', 0, 0, "Only show that it runs: the figures mean nothing", 0 },
-		{ "rounds", 'r', "N", 0, "Samples of each subject (5)", 0 },
-		{ "where", 'w', "TEXT", 0, "Name of this machine (native)", 0 },
 		{ 0 }
 	};
+	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
-		options, parse, "DIRECTORY",
+		options, parse, NULL,
 		"Hold the library against the limits of the machine, with files in DIRECTORY.",
-		0, 0, 0
+		children, NULL, NULL
 	};
+	struct setting setting = { .array = 128 * MIB, .log = 64 * MIB };
+	char files[PATH_MAX];
 	size_t i;
 
 	argp_parse(&argp, argc, argv, 0, 0, 0);
-	snprintf(files, sizeof(files), "%s/goals.XXXXXX", args.dir);
-	if (!mkdtemp(files))
-		die(args.dir, strerror(errno));
-	args.setting.dir = files;
-	csv = open_output(args.csv);
-	dat = open_output(args.dat);
-	fprintf(csv, "where,comparison,subject,threads,round,per_second,log_bytes,disk_bytes,");
-	fprintf(csv, "p50_ns,p99_ns,p999_ns,max_ns\n");
-	for (i = 0; i < sizeof(comparisons) / sizeof(*comparisons); i++)
-		if (!args.only || !strncmp(args.only, comparisons[i].name, strlen(args.only)))
-			compare(&comparisons[i]);
-	rmdir(files);
+	if (args.common.quick) {
+		setting.array = MIB;
+		setting.log = MIB;
+	}
+	setting.ms = args.common.ms;
+	setting.dir = files;
+	scratch_make(args.common.dir, files);
+	compare_open(&args.common, args.dat);
+	for (i = 0; i < ARRAY_SIZE(comparisons); i++)
+		if (wanted(&comparisons[i]))
+			compare(&comparisons[i], &setting, goals, ARRAY_SIZE(goals));
+	if (!args.common.quick)
+		compare_goals();
+	scratch_remove(files);
 	return 0;
 }

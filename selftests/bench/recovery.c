@@ -52,11 +52,14 @@ static void fill_and_die(const struct setting *setting)
 
 static size_t fill(const struct setting *setting)
 {
-	pid_t pid = fork();
+	pid_t pid;
 	char path[PATH_MAX];
 	struct stat st;
 	int status, fd;
 
+	/* a segment that is only allocated is neither read nor written as one that is used */
+	close(files_create(setting, "segment", setting->array, 0));
+	pid = fork();
 	if (!pid)
 		fill_and_die(setting);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)

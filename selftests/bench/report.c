@@ -1,24 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The report: a table for people and CSV for programs. */
-#include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
+#include "options.h"
 #include "report.h"
 
 static FILE *csv;
 static char place[32];
 
-int report_open(const char *path, const char *where)
+void report_open(const char *path, const char *where)
 {
-	csv = fopen(path, "we");
-	if (!csv)
-		return -errno;
+	csv = options_output(path);
 	snprintf(place, sizeof(place), "%s", where);
-	setvbuf(csv, NULL, _IOLBF, 0);
 	fprintf(csv, "where,workload,commit,threads,region,pages,ranges,bytes,subject,round,");
 	fprintf(csv, "transactions_per_second,cpu_ns,log_bytes,io_bytes\n");
-	return 0;
 }
 
 void report_sample(const struct workload *workload, const struct subject *subject,

@@ -26,10 +26,8 @@ struct row {
  * report_open() - where the CSV goes
  * @path: the file, begun anew
  * @where: "native" or the kernel of the VM, for its first column
- *
- * Return: 0 or a negative errno.
  */
-int report_open(const char *path, const char *where);
+void report_open(const char *path, const char *where);
 
 /** report_sample() - a line of CSV; @round counts from 0 */
 void report_sample(const struct workload *workload, const struct subject *subject,

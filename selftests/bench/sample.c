@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* One sample: a subject runs a workload for some time. */
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "sample.h"
+#include "scratch.h"
 
 #define THREADS_MAX	64
 #define CLOCK_EVERY	16	/* transactions between two looks at the clock */
@@ -14,14 +13,6 @@
 #define TOUCH_NS	2000000000UL	/* for warming up, at most */
 
 static uint64_t end_ns;
-
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000000UL + now.tv_nsec;
-}
 
 static void *act(void *arg)
 {
@@ -32,7 +23,7 @@ static void *act(void *arg)
 		workload_transact(actor->workload, actor);
 		actor->subject->end(actor);
 		actor->done++;
-	} while (actor->done % CLOCK_EVERY || now_ns() < end_ns);
+	} while (actor->done % CLOCK_EVERY || clock_ns() < end_ns);
 	return NULL;
 }
 
@@ -40,26 +31,8 @@ static uint64_t log_tail(void)
 {
 	rvm_log_info_t info;
 
-	if (rvm_query_log(&info)) {
-		fprintf(stderr, "bench: rvm_query_log: %s\n", rvm_error());
-		exit(1);
-	}
+	check("rvm_query_log", rvm_query_log(&info));
 	return info.tail;
-}
-
-/* Bytes that this process had written to disks; 0 where the kernel does not count. */
-static uint64_t bytes_written(void)
-{
-	FILE *file = fopen("/proc/self/io", "re");
-	unsigned long bytes = 0;
-	char line[64];
-
-	while (file && fgets(line, sizeof(line), file))
-		if (sscanf(line, "write_bytes: %lu", &bytes) == 1)
-			break;
-	if (file)
-		fclose(file);
-	return bytes;
 }
 
 static uint64_t cpu_ns(void)
@@ -72,10 +45,8 @@ static uint64_t cpu_ns(void)
 
 static void empty_log(void)
 {
-	if (rvm_flush() || rvm_truncate()) {
-		fprintf(stderr, "bench: cannot empty the log: %s\n", rvm_error());
-		exit(1);
-	}
+	check("rvm_flush", rvm_flush());
+	check("rvm_truncate", rvm_truncate());
 }
 
 static uint64_t run_actors(struct subject *subject, const struct workload *workload)
@@ -90,9 +61,9 @@ static uint64_t run_actors(struct subject *subject, const struct workload *workl
 		actor[i].workload = workload;
 		actor[i].base = subject->base;
 		actor[i].id = i;
-		actor[i].random = now_ns() * 2 + i * 0x9e3779b97f4a7c15 + 1;
+		actor[i].random = clock_ns() * 2 + i * 0x9e3779b97f4a7c15 + 1;
 		if (pthread_create(&thread[i], NULL, act, &actor[i]))
-			exit(1);
+			die("pthread_create", "no thread");
 	}
 	for (i = 0; i < workload->threads; i++) {
 		pthread_join(thread[i], NULL);
@@ -119,15 +90,15 @@ void sample_warm_up(struct subject *subject, const struct workload *workload)
 {
 	struct workload lazy = *workload;
 	struct actor actor = {
-		.subject = subject, .workload = &lazy, .base = subject->base, .random = now_ns(),
+		.subject = subject, .workload = &lazy, .base = subject->base, .random = clock_ns(),
 	};
-	uint64_t end = now_ns() + TOUCH_NS;
+	uint64_t end = clock_ns() + TOUCH_NS;
 	size_t at = 0;
 
 	if (subject->limit)
 		return;
 	lazy.flush = false;
-	while (at < workload->region && now_ns() < end)
+	while (at < workload->region && clock_ns() < end)
 		at = touch_some(&actor, at);
 }
 
@@ -139,18 +110,18 @@ struct sample sample_take(struct subject *subject, const struct workload *worklo
 
 	empty_log();
 	tail = log_tail();
-	io = bytes_written();
+	io = scratch_written();
 	cpu = cpu_ns();
-	start = now_ns();
+	start = clock_ns();
 	end_ns = start + ms * 1000000UL;
 	done = run_actors(subject, workload);
-	if (subject->flag && !workload->flush && rvm_flush())
-		exit(1);
-	seconds = (now_ns() - start) / 1e9;
+	if (subject->flag && !workload->flush)
+		check("rvm_flush", rvm_flush());
+	seconds = (clock_ns() - start) / 1e9;
 	return (struct sample){
 		.rate = done / seconds,
 		.cpu_ns = (double)(cpu_ns() - cpu) / done,
 		.log_bytes = subject->limit ? subject->record : (double)(log_tail() - tail) / done,
-		.io_bytes = (double)(bytes_written() - io) / done,
+		.io_bytes = (double)(scratch_written() - io) / done,
 	};
 }

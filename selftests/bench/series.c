@@ -45,3 +45,14 @@ double series_spread(struct series *series)
 		return 0;
 	return 50 * (quantile(series, 0.75) - quantile(series, 0.25)) / median;
 }
+
+double series_most(const struct series *series)
+{
+	double most = 0;
+	unsigned int i;
+
+	for (i = 0; i < series->count; i++)
+		if (series->value[i] > most)
+			most = series->value[i];
+	return most;
+}

@@ -24,4 +24,7 @@ double series_median(struct series *series);
 /** series_spread() - half the distance of the quartiles, in percent of the median */
 double series_spread(struct series *series);
 
+/** series_most() - the highest, which is not below 0 */
+double series_most(const struct series *series);
+
 #endif

@@ -2,31 +2,16 @@
 /* The subjects: the ways to make a transaction that are compared. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "subject.h"
 
 #define LOG_BYTES	(32UL << 20)
 #define LIMIT_BYTES	(32UL << 20)
 #define SECTOR		512UL
-
-static void die(const char *what, const char *why)
-{
-	fprintf(stderr, "bench: %s: %s\n", what, why);
-	exit(1);
-}
-
-static void check(const char *what, rvm_return_t ret)
-{
-	if (!ret)
-		return;
-	fprintf(stderr, "bench: %s: %s: %s\n", what, rvm_return(ret), rvm_error());
-	exit(1);
-}
 
 static void begin_explicit(struct actor *actor)
 {

@@ -3,6 +3,7 @@
 #ifndef SELFTESTS_BENCH_TPCA_H
 #define SELFTESTS_BENCH_TPCA_H
 
+#include <rvm/rvm.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,7 +27,7 @@ struct teller {
 	unsigned int threads;
 	uint64_t random;
 	uint64_t done;
-};
+} __attribute__((aligned(64)));	/* no two in one cache line */
 
 /**
  * tpca_choose() - which ranges the next transaction changes
@@ -45,5 +46,11 @@ static inline size_t tpca_length(unsigned int range)
 
 /** tpca_store() - change all bytes of a range */
 void tpca_store(struct teller *teller, char *at, size_t length);
+
+/** tpca_change() - the stores of a transaction, and nothing else */
+void tpca_change(struct teller *teller);
+
+/** tpca_commit() - make a transaction of the library, begun and ended in these modes */
+void tpca_commit(struct teller *teller, rvm_mode_t begin, rvm_mode_t end);
 
 #endif

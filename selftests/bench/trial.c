@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* One measurement of one subject, in a process of its own. */
-#include <dirent.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -8,18 +7,8 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "scratch.h"
 #include "trial.h"
-
-static void empty(const char *path)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)))
-		unlinkat(dirfd(dir), entry->d_name, 0);
-	if (dir)
-		closedir(dir);
-}
 
 void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome)
 {
@@ -30,7 +19,7 @@ void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outc
 
 	if (shared == MAP_FAILED)
 		die("mmap", strerror(errno));
-	empty(setting->dir);
+	scratch_empty(setting->dir);
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
@@ -41,5 +30,5 @@ void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outc
 		die("a trial", "it failed");
 	*outcome = *shared;
 	munmap(shared, sizeof(*shared));
-	empty(setting->dir);
+	scratch_empty(setting->dir);
 }

@@ -55,6 +55,12 @@ trial_fn trial_restore, trial_no_restore, trial_stores, trial_copies;
 /* The same bytes appended and synced, one write for all that wait. */
 trial_fn trial_append, trial_direct;
 
+/* Blocks of the recoverable heap that come and go, one in each transaction. */
+trial_fn trial_heap;
+
+/* Durable transactions until the log was truncated twice. */
+trial_fn trial_bytes;
+
 /* Commit latencies of one thread. */
 trial_fn trial_latency;
 

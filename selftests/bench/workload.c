@@ -1,48 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The workloads: which bytes the transactions change. */
-#include <string.h>
-
+#include "random.h"
 #include "subject.h"
+#include "tpca.h"
 #include "workload.h"
-
-#define ACCOUNT		128UL
-#define HISTORY		64UL
-#define ACCOUNTS	3
-
-static uint64_t next(uint64_t *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state;
-}
 
 static void transact_ranges(const struct workload *workload, struct actor *actor)
 {
 	size_t stride = WORKLOAD_PAGE / workload->ranges;
+	size_t pages = workload->region / WORKLOAD_PAGE;
 	unsigned int page, range;
 	char *base;
 
 	for (page = 0; page < workload->pages; page++) {
-		base = actor->base + next(&actor->random) % (workload->region / WORKLOAD_PAGE) *
-		       WORKLOAD_PAGE;
+		base = actor->base + random_next(&actor->random) % pages * WORKLOAD_PAGE;
 		for (range = 0; range < workload->ranges; range++)
 			actor_change(actor, base + range * stride, workload->bytes);
 	}
 }
 
-/* The last eighth of the region is the history, a part of it for each thread. */
 static void transact_tpca(const struct workload *workload, struct actor *actor)
 {
-	size_t accounts = workload->region / 8 * 7;
-	size_t share = workload->region / 8 / workload->threads;
+	struct teller teller = {
+		.base = actor->base, .size = workload->region, .id = actor->id,
+		.threads = workload->threads, .random = actor->random, .done = actor->done,
+	};
+	char *at[TPCA_RANGES];
 	unsigned int i;
 
-	for (i = 0; i < ACCOUNTS; i++)
-		actor_change(actor, actor->base + next(&actor->random) % (accounts / ACCOUNT) *
-			     ACCOUNT, ACCOUNT);
-	actor_change(actor, actor->base + accounts + actor->id * share +
-		     actor->done % (share / HISTORY) * HISTORY, HISTORY);
+	tpca_choose(&teller, at);
+	actor->random = teller.random;
+	for (i = 0; i < TPCA_RANGES; i++)
+		actor_change(actor, at[i], tpca_length(i));
 }
 
 void workload_transact(const struct workload *workload, struct actor *actor)
@@ -57,10 +46,10 @@ size_t workload_payload(const struct workload *workload)
 {
 	if (workload->pages)
 		return (size_t)workload->pages * workload->ranges * workload->bytes;
-	return ACCOUNTS * ACCOUNT + HISTORY;
+	return TPCA_BYTES;
 }
 
 unsigned int workload_ranges(const struct workload *workload)
 {
-	return workload->pages ? workload->pages * workload->ranges : ACCOUNTS + 1;
+	return workload->pages ? workload->pages * workload->ranges : TPCA_RANGES;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Files in memory under the library's table of I/O calls: counts and fails calls, and loses
- * power at any of them.  What was not synced then survives sector by sector, or does not.
+ * Files in memory under the library's table of I/O calls: counts and fails calls, loses power
+ * at any of them, and tells whoever wants to know of each write and sync.  What was not synced
+ * when power is lost survives sector by sector, or does not.
  */
 #ifndef MEMDISK_H
 #define MEMDISK_H
@@ -16,12 +17,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "order.h"
 #include "os.h"
 
 #define MEM_FILES 8
 #define MEM_SECTOR 512
+#define MEM_MAPPED (1 << 20)	/* bytes that a file which may be mapped can have */
 
-/*
+/**
  * struct mem_file - a file
  * @name: its path
  * @data: what a reader sees
@@ -37,7 +40,48 @@ struct mem_file {
 	bool locked;
 };
 
-/*
+/**
+ * enum mem_what - what happened on the disk
+ * @MEM_SIZED: a file has @length bytes now
+ * @MEM_WRITE: bytes were written, and are not durable
+ * @MEM_WRITTEN: the write of that number has returned; if it was to sync they are durable now
+ * @MEM_SYNC: a sync of a file begins
+ * @MEM_SYNCED: the sync of that number has returned
+ * @MEM_NAMED: a file has a name
+ */
+enum mem_what {
+	MEM_SIZED,
+	MEM_WRITE,
+	MEM_WRITTEN,
+	MEM_SYNC,
+	MEM_SYNCED,
+	MEM_NAMED,
+};
+
+/** MEM_DIR - the file of an event that is about the directory */
+#define MEM_DIR (-1)
+
+/**
+ * struct mem_event - something that happened on the disk
+ * @what: see there
+ * @file: index of the file
+ * @number: of the write or sync
+ * @offset: of the bytes
+ * @length: how many, or the size
+ * @bytes: the bytes, until the listener returns
+ * @durable: of MEM_WRITTEN: it was to sync
+ */
+struct mem_event {
+	enum mem_what what;
+	int file;
+	unsigned int number;
+	uint64_t offset;
+	uint64_t length;
+	const void *bytes;
+	bool durable;
+};
+
+/**
  * struct mem - the disk
  * @files: all files; a descriptor is an index + 100
  * @calls: calls so far that read, write or sync
@@ -49,8 +93,12 @@ struct mem_file {
  * @sync_writes: writes that sync are to be had
  * @limit: bytes that a file may have
  * @failed: how many calls failed
+ * @sector: the smallest unit of direct I/O
+ * @mappable: new files may be mapped: their descriptors are real ones
+ * @tell: called with each event, by the thread that makes it, or NULL
+ * @number: of the last write or sync
  */
-static struct mem {
+struct mem {
 	struct mem_file files[MEM_FILES];
 	atomic_uint calls;
 	unsigned int fail_at;
@@ -61,313 +109,62 @@ static struct mem {
 	bool sync_writes;
 	uint64_t limit;
 	atomic_uint failed;
-} mem;
+	uint32_t sector;
+	bool mappable;
+	void (*tell)(const struct mem_event *event);
+	atomic_uint number;
+};
+
+extern struct mem mem;
 
 #define MEM_SHORT 1
 
-static struct mem_file *mem_find(const char *name)
-{
-	int i;
+/** mem_install() - an empty disk; all calls of the library go there from now on */
+void mem_install(void);
 
-	for (i = 0; i < MEM_FILES; i++)
-		if (!strcmp(mem.files[i].name, name))
-			return &mem.files[i];
-	return NULL;
-}
+/** mem_heal() - no call fails and power stays from here on */
+void mem_heal(void);
 
-static struct mem_file *mem_file(int fd)
-{
-	return &mem.files[fd - 100];
-}
-
-/* Returns 0, a negative errno, or MEM_SHORT. */
-static int mem_count(void)
-{
-	unsigned int call;
-
-	if (mem.dead)
-		return -EIO;
-	call = ++mem.calls;
-	if (call == mem.power_at) {
-		mem.dead = true;
-		return -EIO;
-	}
-	if (mem.fail_at && (call == mem.fail_at || (mem.fail_on && call > mem.fail_at))) {
-		mem.failed++;
-		return mem.fail_err;
-	}
-	return 0;
-}
-
-static int mem_grow(struct mem_file *file, uint64_t size)
-{
-	if (size > mem.limit)
-		return -ENOSPC;
-	if (size > file->size) {
-		file->data = realloc(file->data, size);
-		file->stable = realloc(file->stable, size);
-		memset(file->data + file->size, 0, size - file->size);
-		memset(file->stable + file->size, 0, size - file->size);
-	}
-	file->size = size;
-	return 0;
-}
-
-/* A file without a name is called so until it gets one; there is never more than one. */
-#define MEM_NAMELESS "(nameless)"
-
-static int mem_open(const char *path, int flags, mode_t mode)
-{
-	struct mem_file *file;
-
-	if ((flags & O_TMPFILE) == O_TMPFILE) {
-		path = MEM_NAMELESS;
-		flags = O_CREAT | O_EXCL;
-	}
-	file = mem_find(path);
-	if (flags & O_DIRECTORY)
-		return 99;
-	if (!file && !(flags & O_CREAT))
-		return -ENOENT;
-	if (file && (flags & O_EXCL))
-		return -EEXIST;
-	if (!file) {
-		file = mem_find("");
-		snprintf(file->name, sizeof(file->name), "%s", path);
-	}
-	return file - mem.files + 100;
-}
-
-static int mem_unlink(const char *path)
-{
-	struct mem_file *file = mem_find(path);
-
-	if (!file)
-		return -ENOENT;
-	free(file->data);
-	free(file->stable);
-	memset(file, 0, sizeof(*file));
-	return 0;
-}
-
-static int mem_name(int fd, const char *path)
-{
-	if (mem_find(path))
-		return -EEXIST;
-	snprintf(mem_file(fd)->name, sizeof(mem_file(fd)->name), "%s", path);
-	return 0;
-}
-
-static int mem_close(int fd)
-{
-	if (fd == 99)
-		return 0;
-	mem_file(fd)->locked = false;
-	return strcmp(mem_file(fd)->name, MEM_NAMELESS) ? 0 : mem_unlink(MEM_NAMELESS);
-}
-
-static ssize_t mem_pread(int fd, void *buf, size_t length, uint64_t offset)
-{
-	struct mem_file *file = mem_file(fd);
-	int err = mem_count();
-
-	if (err < 0)
-		return err;
-	if (offset >= file->size)
-		return 0;
-	if (length > file->size - offset)
-		length = file->size - offset;
-	if (err == MEM_SHORT)
-		length = (length + 1) / 2;
-	memcpy(buf, file->data + offset, length);
-	return length;
-}
-
-static void mem_settle(struct mem_file *file, uint64_t offset, uint64_t length)
-{
-	memcpy(file->stable + offset, file->data + offset, length);
-}
-
-static ssize_t mem_pwritev(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
-{
-	struct mem_file *file = mem_file(fd);
-	uint64_t at = offset;
-	int err, i;
-
-	if (sync && !mem.sync_writes)
-		return -EOPNOTSUPP;
-	if (mem.dead)
-		return -EIO;
-	err = mem_count();
-	if (err < 0 && !mem.dead)
-		return err;
-	for (i = 0; i < count; i++) {
-		uint64_t n = iov[i].iov_len;
-
-		if (err == MEM_SHORT && n > MEM_SECTOR)
-			n = (n / 2 / MEM_SECTOR + 1) * MEM_SECTOR;
-		if (at + n > file->size && mem_grow(file, at + n))
-			return -ENOSPC;
-		memcpy(file->data + at, iov[i].iov_base, n);
-		at += n;
-		if (n < iov[i].iov_len)
-			break;
-	}
-	if (mem.dead)
-		return -EIO;
-	if (sync)
-		mem_settle(file, offset, at - offset);
-	return at - offset;
-}
-
-static int mem_datasync(int fd)
-{
-	int err = mem_count();
-
-	if (err < 0)
-		return err;
-	if (fd != 99)
-		mem_settle(mem_file(fd), 0, mem_file(fd)->size);
-	return 0;
-}
-
-static int mem_resize(int fd, uint64_t length)
-{
-	return mem_grow(mem_file(fd), length);
-}
-
-static int mem_allocate(int fd, uint64_t offset, uint64_t length)
-{
-	struct mem_file *file = mem_file(fd);
-
-	return offset + length > file->size ? mem_grow(file, offset + length) : 0;
-}
-
-static int mem_geometry(int fd, struct os_geometry *geometry)
-{
-	memset(geometry, 0, sizeof(*geometry));
-	geometry->regular = true;
-	geometry->size = mem_file(fd)->size;
-	geometry->sector = MEM_SECTOR;
-	return 0;
-}
-
-static int mem_lock(int fd)
-{
-	if (mem_file(fd)->locked)
-		return -EAGAIN;
-	mem_file(fd)->locked = true;
-	return 0;
-}
-
-static int mem_locked(int fd)
-{
-	return mem_file(fd)->locked;
-}
-
-static int mem_set_direct(int fd, bool direct)
-{
-	return 0;
-}
-
-static int mem_canonical(const char *path, char out[PATH_MAX])
-{
-	snprintf(out, PATH_MAX, "%s", path);
-	return 0;
-}
-
-static int mem_random(void *buf, size_t length)
-{
-	memset(buf, 0x5a, length);
-	return 0;
-}
-
-static const struct os_io mem_io = {
-	.open = mem_open,
-	.close = mem_close,
-	.pread = mem_pread,
-	.pwritev = mem_pwritev,
-	.datasync = mem_datasync,
-	.sync = mem_datasync,
-	.resize = mem_resize,
-	.allocate = mem_allocate,
-	.geometry = mem_geometry,
-	.lock = mem_lock,
-	.locked = mem_locked,
-	.set_direct = mem_set_direct,
-	.name = mem_name,
-	.unlink = mem_unlink,
-	.canonical = mem_canonical,
-	.random = mem_random,
-};
-
-/* No call fails and power stays from here on. */
-static inline void mem_heal(void)
-{
-	mem.calls = 0;
-	mem.fail_at = 0;
-	mem.fail_on = false;
-	mem.power_at = 0;
-	mem.dead = false;
-	mem.failed = 0;
-}
-
-static inline void mem_install(void)
-{
-	int i;
-
-	for (i = 0; i < MEM_FILES; i++)
-		if (mem.files[i].name[0])
-			mem_unlink(mem.files[i].name);
-	memset(&mem, 0, sizeof(mem));
-	mem.sync_writes = true;
-	mem.limit = UINT64_MAX;
-	os = mem_io;
-}
-
-/*
- * Power is lost: of each file's sectors that were not synced the new bytes survive or the old
- * ones.  @choice: 0 none survives, 1 all, else it seeds a random choice.
+/**
+ * mem_power_loss() - of each file's sectors that were not synced the new bytes survive or not
+ * @choice: 0 none survives, 1 all, else it seeds a random choice
  */
-static inline void mem_power_loss(unsigned int choice)
-{
-	unsigned int state = choice;
-	int i;
+void mem_power_loss(unsigned int choice);
 
-	for (i = 0; i < MEM_FILES; i++) {
-		struct mem_file *file = &mem.files[i];
-		uint64_t at;
+/** mem_find() - the file of that name, or NULL */
+struct mem_file *mem_find(const char *name);
 
-		for (at = 0; at < file->size; at += MEM_SECTOR) {
-			uint64_t n = file->size - at < MEM_SECTOR ? file->size - at : MEM_SECTOR;
+/** mem_file() - the file of a descriptor */
+struct mem_file *mem_file(int fd);
 
-			if (!memcmp(file->data + at, file->stable + at, n))
-				continue;
-			if (choice == 1 || (choice && rand_r(&state) % 2))
-				memcpy(file->stable + at, file->data + at, n);
-			else
-				memcpy(file->data + at, file->stable + at, n);
-		}
-		file->locked = false;
-	}
-	mem_heal();
-}
+/** mem_grow() - give a file another size; 0 or -ENOSPC */
+int mem_grow(struct mem_file *file, uint64_t size);
 
-/* A copy of a file, to put back with mem_restore(). */
-static inline unsigned char *mem_save(const char *name)
-{
-	struct mem_file *file = mem_find(name);
+/** mem_save() - a copy of a file, to put back with mem_restore() */
+unsigned char *mem_save(const char *name);
 
-	return memcpy(malloc(file->size), file->data, file->size);
-}
+/** mem_restore() - put the bytes of a file back; its size has not changed */
+void mem_restore(const char *name, const unsigned char *copy);
 
-static inline void mem_restore(const char *name, const unsigned char *copy)
-{
-	struct mem_file *file = mem_find(name);
+/**
+ * mem_put() - a file of that name with these bytes, all of them durable and nobody using it
+ * @name: its path
+ * @bytes: what it holds
+ * @size: how many
+ */
+void mem_put(const char *name, const void *bytes, uint64_t size);
 
-	memcpy(file->data, copy, file->size);
-	memcpy(file->stable, copy, file->size);
-	file->locked = false;
-}
+/** mem_count() - count a call: 0, the negative errno that it fails with, or MEM_SHORT */
+int mem_count(void);
+
+/* Calls of the table, for tests that replace one and go on to it. */
+int mem_unlink(const char *path);
+ssize_t mem_pread(int fd, void *buf, size_t length, uint64_t offset);
+ssize_t mem_pwritev(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync);
+int mem_datasync(int fd);
+int mem_resize(int fd, uint64_t length);
+int mem_allocate(int fd, uint64_t offset, uint64_t length);
+int mem_geometry(int fd, struct os_geometry *geometry);
+int mem_canonical(const char *path, char out[PATH_MAX]);
 
 #endif

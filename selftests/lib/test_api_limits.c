@@ -2,6 +2,9 @@
 /* Transactions at the limits: larger than the log, in a full log, without old values. */
 #include "api.h"
 
+#include "dirty.h"
+#include "instance.h"
+
 #define SMALL_LOG	65536UL
 #define THREADS		4
 #define ROUNDS		150
@@ -98,6 +101,85 @@ TEST_F(limits, one_without_old_values_ends_but_is_never_aborted)
 	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
 	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
 	EXPECT_TRUE(file_holds(self->place.seg, 0, 200, 'n'));
+}
+
+/* It can never be committed: the old values come from the segment, with what is only logged. */
+TEST_F(limits, one_too_big_and_without_old_values_is_aborted_from_the_segment)
+{
+	rvm_tid_t other;
+
+	rvm_init_tid(&other);
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, restore));
+	declare_and_fill(&self->tid, self->at + 50, 100, 'a');
+	ASSERT_RVM(RVM_SUCCESS, rvm_end_transaction(&self->tid, flush));
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, restore));
+	declare_and_fill(&self->tid, self->at + 9 * PAGE, 100, 'c');
+	ASSERT_RVM(RVM_SUCCESS, rvm_end_transaction(&self->tid, no_flush));
+
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&other, restore));
+	declare_and_fill(&other, self->at, 8, 'o');
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, no_restore));
+	declare_and_fill(&self->tid, self->at + 8, SEG_BYTES - 8, 'b');
+	EXPECT_RVM(RVM_ETOO_BIG, rvm_end_transaction(&self->tid, variant->end));
+	EXPECT_TRUE(holds(self->at + 8, SEG_BYTES - 8, 'b'));
+	ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&self->tid));
+	EXPECT_RVM(RVM_ETID, rvm_abort_transaction(&self->tid));
+	EXPECT_TRUE(holds(self->at, 8, 'o'));
+	EXPECT_TRUE(holds(self->at + 8, 42, 0));
+	EXPECT_TRUE(holds(self->at + 50, 100, 'a'));
+	EXPECT_TRUE(holds(self->at + 150, 9 * PAGE - 150, 0));
+	EXPECT_TRUE(holds(self->at + 9 * PAGE, 100, 'c'));
+	EXPECT_TRUE(holds(self->at + 9 * PAGE + 100, SEG_BYTES - 9 * PAGE - 100, 0));
+	ASSERT_RVM(RVM_SUCCESS, rvm_end_transaction(&other, variant->end));
+	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
+	EXPECT_TRUE(file_holds(self->place.seg, 0, 8, 'o'));
+	EXPECT_TRUE(file_holds(self->place.seg, 50, 100, 'a'));
+	EXPECT_TRUE(file_holds(self->place.seg, 9 * PAGE, 100, 'c'));
+	EXPECT_TRUE(file_holds(self->place.seg, 10 * PAGE, SEG_BYTES - 10 * PAGE, 0));
+}
+
+/* What is just too big can be aborted, what just fits can end: nothing is neither. */
+TEST_F(limits, one_without_old_values_always_ends_in_one_way)
+{
+	unsigned int ended = 0, aborted = 0;
+	size_t length;
+
+	for (length = SMALL_LOG - 1200; length <= SMALL_LOG; length += 60) {
+		ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, no_restore));
+		declare_and_fill(&self->tid, self->at, length, 'n');
+		if (rvm_end_transaction(&self->tid, variant->end) == RVM_SUCCESS) {
+			ended++;
+			continue;
+		}
+		aborted++;
+		ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&self->tid));
+	}
+	EXPECT_LT(2, ended);
+	EXPECT_LT(2, aborted);
+}
+
+/* A page that was looked at for its record is dirty from then on. */
+TEST_F(limits, one_too_big_is_refused_before_its_pages_are_looked_at)
+{
+	rvm_options_t options;
+
+	place_options(&self->place, &options);
+	options.flags |= RVM_INCREMENTAL_TRUNCATION;
+	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_options(&options));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
+	self->at = self->region.vmaddr;
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, restore));
+	declare_and_fill(&self->tid, self->at, SEG_BYTES, 'b');
+	EXPECT_RVM(RVM_ETOO_BIG, rvm_end_transaction(&self->tid, variant->end));
+	EXPECT_EQ(0, dirty_count(&rvm.regions.first->dirty));
+	ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&self->tid));
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&self->tid, restore));
+	declare_and_fill(&self->tid, self->at, 1, 'c');
+	EXPECT_RVM(RVM_SUCCESS, rvm_end_transaction(&self->tid, variant->end));
+	EXPECT_EQ(1, dirty_count(&rvm.regions.first->dirty));
 }
 
 /* Ranges that join where sets of many ranges begin, and beyond. */

@@ -41,7 +41,7 @@ static const struct {
 	SYMBOL(rvm_type), SYMBOL(rvm_unmap), SYMBOL(rvm_backup), SYMBOL(rvm_wait_durable),
 	SYMBOL(rvm_malloc_statistics), SYMBOL(rvm_init_statistics),
 	SYMBOL(rvm_copy_statistics), SYMBOL(rvm_free_statistics), SYMBOL(rvm_statistics),
-	SYMBOL(rvm_print_statistics),
+	SYMBOL(rvm_print_statistics), SYMBOL(rvm_set_progress),
 };
 
 /* librvm.so of the build that this program is of. */

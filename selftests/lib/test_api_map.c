@@ -610,6 +610,55 @@ TEST_F(refusal, a_full_disk_is_told_and_leaves_no_half_made_file)
 	EXPECT_EQ(0, in_child(on_full_disk, &self->place));
 }
 
+/* A segment of holes on a disk that has become full: what is committed stays in the log. */
+static void on_segment_of_holes(void *arg)
+{
+	struct place *place = arg;
+	rvm_options_t options;
+	rvm_region_t region;
+	rvm_return_t code;
+	rvm_tid_t tid;
+	char mnt[96], path[128], fill[128];
+
+	snprintf(mnt, sizeof(mnt), "%s/small", place->dir);
+	snprintf(path, sizeof(path), "%s/segment", mnt);
+	snprintf(fill, sizeof(fill), "%s/fill", mnt);
+	need(!unshare(CLONE_NEWNS));
+	need(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	need(!mkdir(mnt, 0700));
+	need(!mount("small", mnt, "tmpfs", 0, "size=64k"));
+	need(file_make(path, 0, 0));
+	need(!truncate(path, SEG_BYTES));
+
+	place_options(place, &options);
+	need(RVM_INIT(&options) == RVM_SUCCESS);
+	rvm_init_region(&region);
+	region.data_dev = path;
+	need(rvm_map(&region, NULL) == RVM_SUCCESS);
+	rvm_init_tid(&tid);
+	need(rvm_begin_transaction(&tid, restore) == RVM_SUCCESS);
+	need(rvm_set_range(&tid, region.vmaddr, 1) == RVM_SUCCESS);
+	*region.vmaddr = 'x';
+	need(rvm_end_transaction(&tid, flush) == RVM_SUCCESS);
+	file_make(fill, 1 << 20, 'f');
+	code = rvm_truncate();
+	/* A private mapping takes the room when it is read, so that only the module finds none. */
+	if (getenv("RVM_VM"))
+		need(code == RVM_ENO_SPACE || code == RVM_EIO);
+	need(code == RVM_SUCCESS || strstr(rvm_error(), path));
+	need(!unlink(fill));
+	need(rvm_truncate() == RVM_SUCCESS);
+	need(rvm_terminate() == RVM_SUCCESS);
+}
+
+TEST_F(refusal, pages_that_find_no_room_name_their_segment)
+{
+	if (geteuid())
+		SKIP(return, "needs root to mount a small file system");
+	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());
+	EXPECT_EQ(0, in_child(on_segment_of_holes, &self->place));
+}
+
 static void __attribute__((constructor)) leave_out(void)
 {
 	drop_variants();

@@ -351,7 +351,6 @@ TEST_F(segments, keep_what_a_log_of_another_size_held)
 	EXPECT_EQ('c', file_byte(self->place.seg, SEG_BYTES));
 	EXPECT_EQ(3 * LOG_BYTES + 73728, file_length(self->place.log));
 	ASSERT_RVM(RVM_SUCCESS, rvm_set_options(&options));
-	EXPECT_REFUSED(RVM_ELOG_LOCKED, "open", rvm_resize_log(&options, &small));
 	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
 	ASSERT_RVM(RVM_SUCCESS, commit_byte(self->region.vmaddr, 'l'));
 	ASSERT_RVM(RVM_SUCCESS, rvm_terminate());

@@ -66,8 +66,8 @@ FIXTURE_SETUP(statistics)
 
 FIXTURE_TEARDOWN(statistics)
 {
-	os = os_real;
 	rvm_terminate();
+	os = os_real;
 	place_remove(&self->place);
 }
 
@@ -249,30 +249,54 @@ TEST_F(statistics, a_truncation_of_nothing_ends_no_epoch)
 	EXPECT_EQ(1, self->now.n_abort);
 }
 
-/* A commit that found no room has moved the log's head itself: nobody else does here. */
-TEST_F(statistics, commits_that_wait_for_truncation_are_counted)
+/* 200 transactions of 20 KB; how many of them moved the log's head? */
+static rvm_length_t fill_log(char *at, rvm_mode_t mode, struct model *m)
 {
 	static const rvm_length_t pieces[] = { 4000, 4000, 4000, 4000, 4000 };
-	rvm_length_t waits = 0;
+	rvm_length_t moves = 0;
 	rvm_log_info_t log;
 	uint64_t head;
 	int i;
 
-	ASSERT_RVM(RVM_SUCCESS, rvm_query_log(&log));
+	need(!rvm_query_log(&log));
 	head = log.head;
 	for (i = 0; i < 200; i++) {
-		ASSERT_TRUE(commit_pieces(self->region.vmaddr, pieces, ARRAY_SIZE(pieces), flush,
-					  &self->model));
-		ASSERT_RVM(RVM_SUCCESS, rvm_query_log(&log));
-		waits += log.head != head;
+		need(commit_pieces(at, pieces, ARRAY_SIZE(pieces), mode, m));
+		need(!rvm_query_log(&log));
+		moves += log.head != head;
 		head = log.head;
 	}
+	return moves;
+}
+
+/* In either mode. */
+TEST_F(statistics, commits_without_flush_that_wait_for_truncation_are_counted)
+{
+	rvm_length_t waits;
+
+	ASSERT_RVM(RVM_SUCCESS, merge_nothing());
+	waits = fill_log(self->region.vmaddr, no_flush, &self->model);
+	ASSERT_LT(2, waits);
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
+	EXPECT_EQ(waits, self->now.tot_truncation_wait);
+	EXPECT_EQ(waits, self->now.tot_sync_truncation);
+	EXPECT_EQ(waits, self->now.tot_epoch_truncation);
+	EXPECT_EQ(200, self->now.tot_no_flush_commit);
+}
+
+/* A commit that found no room has moved the log's head itself: nobody else does here. */
+TEST_F(statistics, commits_that_wait_for_truncation_are_counted)
+{
+	rvm_length_t waits = fill_log(self->region.vmaddr, flush, &self->model);
+
 	ASSERT_LT(2, waits);
 	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(&self->now));
 	EXPECT_EQ(waits, self->now.tot_truncation_wait);
 	EXPECT_EQ(waits, self->now.tot_sync_truncation);
 	EXPECT_EQ(0, self->now.tot_async_truncation + self->now.tot_rvm_truncate);
 	EXPECT_EQ(waits, sum(self->now.tot_truncation_times, 5));
+	EXPECT_EQ(waits, self->now.tot_epoch_truncation);
+	EXPECT_EQ(0, self->now.tot_step + self->now.tot_step_pages + self->now.tot_fallback);
 	EXPECT_EQ(waits, sum(self->now.tot_tree_build_times, 5));
 	EXPECT_EQ(waits, sum(self->now.tot_tree_apply_times, 5));
 	EXPECT_LT(90, self->now.log_dev_max);
@@ -428,6 +452,212 @@ TEST_F(statistics, what_newer_transactions_cover_is_counted)
 	EXPECT_EQ(64 * self->now.n_trans_coalesced, self->now.trans_overlap.low);
 	EXPECT_GE(9, self->now.n_trans_coalesced);
 	EXPECT_TRUE(self->now.n_flush > 1 || self->now.n_trans_coalesced == 9);
+}
+
+/*
+ * What the system sees of truncation: bytes written to a segment, and how often a log's first
+ * status was written, which is once for each move of the head.
+ */
+static ino_t log_inode, seg_inode;
+static uint64_t seen_statuses, seen_segment;
+
+static ssize_t telling_pwritev(int fd, const struct iovec *iov, int n, uint64_t offset, bool sync)
+{
+	ssize_t done = os_real.pwritev(fd, iov, n, offset, sync);
+	struct stat st;
+
+	if (fstat(fd, &st) || done < 0)
+		return done;
+	if (st.st_ino == seg_inode)
+		__atomic_add_fetch(&seen_segment, done, __ATOMIC_RELAXED);
+	if (st.st_ino == log_inode && !offset)
+		__atomic_add_fetch(&seen_statuses, 1, __ATOMIC_RELAXED);
+	return done;
+}
+
+static bool watch_truncation(struct place *place)
+{
+	struct stat log, seg;
+
+	if (stat(place->log, &log) || stat(place->seg, &seg))
+		return false;
+	log_inode = log.st_ino;
+	seg_inode = seg.st_ino;
+	os.pwritev = telling_pwritev;
+	return true;
+}
+
+/* Maps the region anew, for steps of truncation where the log is a fifth full. */
+static bool go_by_steps(struct place *place, rvm_region_t *region)
+{
+	rvm_options_t options;
+
+	place_options(place, &options);
+	options.truncate = 20;
+	options.flags |= RVM_INCREMENTAL_TRUNCATION;
+	return !rvm_unmap(region) && !rvm_truncate() && !rvm_set_options(&options) &&
+	       !place_map(place, region, RVM_TRACK_NONE) && watch_truncation(place);
+}
+
+TEST_F(statistics, steps_of_truncation_and_their_pages_are_those_that_the_system_saw)
+{
+	rvm_statistics_t *now = &self->now;
+	rvm_options_t options;
+
+	ASSERT_TRUE(go_by_steps(&self->place, &self->region));
+	rvm_init_options(&options);
+	ASSERT_RVM(RVM_SUCCESS, rvm_query(&options, NULL));
+	EXPECT_NE(0, options.flags & RVM_INCREMENTAL_TRUNCATION);
+	ASSERT_LT(2, fill_log(self->region.vmaddr, flush, &self->model));
+	place_options(&self->place, &options);	/* what has begun is finished, no more */
+	options.truncate = 0;
+	options.flags |= RVM_INCREMENTAL_TRUNCATION;
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_options(&options));
+	usleep(200000);
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(now));
+	EXPECT_LT(0, now->tot_step);
+	EXPECT_LT(0, now->tot_step_pages);
+	EXPECT_EQ(seen_statuses, now->tot_step + now->tot_epoch_truncation);
+	if (!now->tot_epoch_truncation)
+		EXPECT_EQ(seen_segment, now->tot_step_pages * PAGE);
+	EXPECT_LE(now->tot_epoch_truncation, now->tot_fallback);
+}
+
+TEST_F(statistics, steps_that_are_blocked_and_what_they_fall_back_to_are_counted)
+{
+	rvm_statistics_t *now = &self->now;
+	struct model ignored = {};
+	rvm_tid_t tid;
+
+	ASSERT_TRUE(go_by_steps(&self->place, &self->region));
+	ASSERT_TRUE(commit_pieces(self->region.vmaddr, &(rvm_length_t){ 8 }, 1, flush, &ignored));
+	rvm_init_tid(&tid);
+	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&tid, restore));
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_range(&tid, self->region.vmaddr, 8));
+	ASSERT_LT(2, fill_log(self->region.vmaddr + PAGE, flush, &self->model));
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(now));
+	EXPECT_LT(0, now->tot_step_blocked);
+	EXPECT_LT(2, now->tot_fallback);
+	EXPECT_LE(now->tot_epoch_truncation, now->tot_fallback);
+	EXPECT_LT(2, now->tot_epoch_truncation);
+	ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(&tid));
+}
+
+/* All that is written to the record area, in the order of the writes. */
+static char stream[8 * LOG_BYTES];
+static size_t streamed;
+
+static ssize_t keeping_pwritev(int fd, const struct iovec *iov, int n, uint64_t offset, bool sync)
+{
+	ssize_t done = os_real.pwritev(fd, iov, n, offset, sync);
+	int i;
+
+	for (i = 0; i < n && offset >= area_start && done > 0; i++) {
+		need(streamed + iov[i].iov_len <= sizeof(stream));
+		memcpy(stream + streamed, iov[i].iov_base, iov[i].iov_len);
+		streamed += iov[i].iov_len;
+	}
+	return done;
+}
+
+/*
+ * struct records - what the records say, as Documentation/log-format.md has them
+ * @pads: padding
+ * @split: transactions on both sides of the end of the record area
+ */
+struct records {
+	rvm_length_t pads;
+	rvm_length_t split;
+};
+
+static bool read_records(struct records *records)
+{
+	size_t at = 0;
+
+	memset(records, 0, sizeof(*records));
+	while (at < streamed) {
+		uint64_t length, lsn;
+		uint16_t type;
+
+		memcpy(&type, stream + at + 8, sizeof(type));
+		memcpy(&length, stream + at + 16, sizeof(length));
+		memcpy(&lsn, stream + at + 24, sizeof(lsn));
+		if (memcmp(stream + at, "RVMR", 4) || length > streamed - at)
+			return false;
+		records->pads += type == 2;
+		records->split += type == 1 &&
+				  lsn / LOG_BYTES != (lsn + length - 1) / LOG_BYTES;
+		at += length;
+	}
+	return true;
+}
+
+TEST_F(statistics, records_that_wrap_and_split_and_pad_are_those_in_the_log)
+{
+	rvm_statistics_t *now = &self->now;
+	rvm_log_info_t first, last;
+	struct records records;
+
+	area_start = file_length(self->place.log) - LOG_BYTES;
+	ASSERT_RVM(RVM_SUCCESS, rvm_query_log(&first));
+	os.pwritev = keeping_pwritev;
+	fill_log(self->region.vmaddr, flush, &self->model);
+	os.pwritev = os_real.pwritev;
+	ASSERT_RVM(RVM_SUCCESS, rvm_query_log(&last));
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(now));
+	ASSERT_EQ(last.durable - first.durable, streamed);
+	ASSERT_TRUE(read_records(&records));
+	EXPECT_LT(100, records.pads);
+	EXPECT_LT(1, records.split);
+	EXPECT_EQ(records.pads, now->tot_special);
+	EXPECT_EQ(records.split, now->tot_split);
+	EXPECT_EQ(last.durable / LOG_BYTES - first.durable / LOG_BYTES, now->tot_wrap);
+	/* the epoch began after the last truncation, in the last lap but one at most */
+	EXPECT_GE(2, now->n_wrap);
+	EXPECT_LE(now->n_split, now->n_wrap);
+	EXPECT_GT(now->tot_special, now->n_special);
+	EXPECT_LT(0, now->n_special);
+}
+
+/* @n transactions that each change the same @pieces pieces, as one record. */
+static bool merge(char *at, int n, size_t pieces, struct model *m)
+{
+	static const rvm_length_t lengths_of_pieces[] = { 16, 16, 16, 16, 16, 16, 16 };
+
+	while (n--)
+		if (!commit_pieces(at, lengths_of_pieces, pieces, no_flush, m))
+			return false;
+	return !rvm_flush();
+}
+
+TEST_F(statistics, ranges_that_newer_transactions_cover_are_counted_for_each_record)
+{
+	rvm_length_t elims[6] = {}, overlaps[13] = {}, coalesces[6] = {};
+	rvm_statistics_t *now = &self->now;
+	rvm_options_t options;
+
+	place_options(&self->place, &options);
+	options.flush_interval = 0;	/* a spool ends when it is flushed, and not before */
+	ASSERT_RVM(RVM_SUCCESS, rvm_set_options(&options));
+	ASSERT_TRUE(merge(self->region.vmaddr, 10, 7, &self->model));
+	ASSERT_TRUE(merge(self->region.vmaddr, 3, 2, &self->model));
+	ASSERT_TRUE(merge(self->region.vmaddr, 1, 7, &self->model));
+	count(elims, some, ARRAY_SIZE(some), 9 * 7);
+	count(elims, some, ARRAY_SIZE(some), 2 * 2);
+	count(overlaps, lengths, ARRAY_SIZE(lengths), 9 * 7 * 16);
+	count(overlaps, lengths, ARRAY_SIZE(lengths), 2 * 2 * 16);
+	count(coalesces, some, ARRAY_SIZE(some), 9);
+	count(coalesces, some, ARRAY_SIZE(some), 2);
+	ASSERT_RVM(RVM_SUCCESS, RVM_STATISTICS(now));
+	EXPECT_EQ(9 * 7 + 2 * 2, now->n_trans_elim);
+	EXPECT_EQ(9 * 7 + 2 * 2, now->tot_trans_elim);
+	EXPECT_EQ(9 + 2, now->n_trans_coalesced);
+	EXPECT_EQ((9 * 7 + 2 * 2) * 16, now->trans_overlap.low);
+	EXPECT_TRUE(same(elims, now->trans_elims, 6));
+	EXPECT_TRUE(same(elims, now->tot_trans_elims, 6));
+	EXPECT_TRUE(same(overlaps, now->trans_overlaps, 13));
+	EXPECT_TRUE(same(overlaps, now->tot_trans_overlaps, 13));
+	EXPECT_TRUE(same(coalesces, now->tot_trans_coalesces, 6));
 }
 
 /* One thread's share of the work, on a page of its own. */

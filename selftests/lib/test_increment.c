@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Incremental truncation: the page vector, the page queue, and steps that lose power anywhere.
- * The disk is in memory, and what may be written when is checked at each write.
+ * Truncation from memory: the page vector, the page queue, and steps and epochs that lose power
+ * anywhere.  The disk is in memory, and what may be written when is checked at each write.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -16,6 +16,7 @@
 #include "logtest.h"
 #undef truncate_log
 #include "region.h"
+#include "statistics.h"
 #include "track.h"
 #include "truncate.h"
 
@@ -99,7 +100,10 @@ static const struct track_ops twin_ops = { .name = "twin" };
  * struct game - a log, a region and a truncator without its thread
  * @memory: the committed state
  * @blocked: of each page: it has an uncommitted reference
+ * @epochs: truncation is not by steps: what is blocked takes the log's bytes
  * @needed: of each page: end of the newest record whose bytes are in @memory
+ * @copied: pages that were copied
+ * @refused: pages that were not, for their references
  */
 static struct game {
 	struct log *log;
@@ -110,21 +114,34 @@ static struct game {
 	struct truncator tr;
 	unsigned char memory[SEG_SIZE];
 	bool blocked[PAGES];
+	bool epochs;
 	uint64_t needed[PAGES];
 	unsigned int wrong;
+	uint64_t copied;
+	uint64_t refused;
 } game;
 
-static void copy_pages(void *arg, struct region *region, const uint64_t *pages, size_t n,
+static bool copy_pages(void *arg, struct region *region, const uint64_t *pages, size_t n,
 		       char *to, bool *copied)
 {
 	size_t i;
 
 	for (i = 0; i < n; i++) {
 		copied[i] = !game.blocked[pages[i]];
+		game.copied += copied[i];
+		game.refused += !copied[i];
 		if (copied[i])
 			memcpy(to + i * TRACK_PAGE_SIZE,
 			       game.memory + pages[i] * TRACK_PAGE_SIZE, TRACK_PAGE_SIZE);
 	}
+	return true;
+}
+
+static bool may_write(uint64_t page)
+{
+	if (game.blocked[page])
+		return game.epochs;
+	return game.needed[page] <= log_durable(game.log);
 }
 
 /*
@@ -139,8 +156,7 @@ static ssize_t check_and_write(int fd, const struct iovec *iov, int count, uint6
 
 	if (file == segment)
 		for (at = offset; at < offset + iov[0].iov_len; at += TRACK_PAGE_SIZE)
-			game.wrong += game.needed[at / TRACK_PAGE_SIZE] > log_durable(game.log) ||
-				      game.blocked[at / TRACK_PAGE_SIZE];
+			game.wrong += !may_write(at / TRACK_PAGE_SIZE);
 	else if (offset < 8192)
 		game.wrong += memcmp(segment->data, segment->stable, SEG_SIZE) != 0;
 	return mem_pwritev(fd, iov, count, offset, sync);
@@ -151,6 +167,7 @@ static int start_game(uint64_t area, bool separate_syncs)
 	int err;
 
 	memset(&game, 0, sizeof(game));
+	statistics_start();
 	err = make_disk(area);
 	mem.sync_writes = !separate_syncs;
 	if (!err)
@@ -165,10 +182,10 @@ static int start_game(uint64_t area, bool separate_syncs)
 	game.region.length = SEG_SIZE;
 	game.region.tracker = &game.tracker;
 	game.region.log = game.log;
-	game.region.noted = true;
-	dirty_init(&game.region.dirty);
+	dirty_init(&game.region.dirty, SEG_SIZE / TRACK_PAGE_SIZE);
 	pthread_rwlock_init(&game.regions.lock, NULL);
 	game.regions.first = &game.region;
+	game.regions.segments = game.segment;
 	game.tr.log = game.log;
 	game.tr.regions = &game.regions;
 	game.tr.copy = copy_pages;
@@ -219,6 +236,15 @@ static int make_all_steps(void)
 	return err;
 }
 
+static uint64_t counted(enum statistics_count what)
+{
+	struct statistics_counts total, epoch;
+	struct statistics_last last;
+
+	statistics_read(&total, &epoch, &last);
+	return total.n[what];
+}
+
 static uint64_t head(void)
 {
 	struct log_state state;
@@ -238,7 +264,9 @@ TEST(steps_empty_the_log_and_write_each_page_once)
 	ASSERT_EQ(0, make_all_steps());
 	ASSERT_EQ(0, game.wrong);
 	ASSERT_EQ(log_durable(game.log), head());
-	ASSERT_LE(game.tr.pages, PAGES);
+	ASSERT_LE(game.copied, PAGES);
+	ASSERT_EQ(game.copied, counted(STATISTICS_STEP_PAGES));
+	ASSERT_EQ(0, counted(STATISTICS_STEP_BLOCKED));
 	ASSERT_EQ(0, dirty_count(&game.region.dirty));
 	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable, game.memory, SEG_SIZE));
 	end_game();
@@ -259,12 +287,16 @@ TEST(a_referenced_page_blocks_the_head_at_its_first_record)
 	ASSERT_EQ(0, make_all_steps());
 	ASSERT_EQ(0, game.wrong);
 	ASSERT_EQ(first, head());
-	ASSERT_GT(game.tr.blocked, 0);
+	ASSERT_GT(game.refused, 1);	/* it was tried again */
+	ASSERT_EQ(1, counted(STATISTICS_STEP_BLOCKED));
+	ASSERT_EQ(game.copied, counted(STATISTICS_STEP_PAGES));
+	ASSERT_EQ(0, counted(STATISTICS_STEP));
 	ASSERT_EQ(1, dirty_count(&game.region.dirty));
 	game.blocked[0] = false;
 	ASSERT_EQ(0, make_all_steps());
 	ASSERT_EQ(0, game.wrong);
 	ASSERT_EQ(log_durable(game.log), head());
+	ASSERT_LT(0, counted(STATISTICS_STEP));
 	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable, game.memory, SEG_SIZE));
 	end_game();
 }
@@ -312,10 +344,51 @@ TEST(a_page_noted_while_it_is_written_is_queued_anew)
 	end_game();
 }
 
+TEST(an_epoch_takes_from_the_log_only_what_is_blocked)
+{
+	unsigned char old[SEG_SIZE];
+	uint64_t n, lsn = 0;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	game.epochs = true;
+	for (n = 1; n <= 40; n++)
+		ASSERT_EQ(0, commit_number(n, &lsn));
+	game.blocked[0] = true;
+	memcpy(old, game.memory, SEG_SIZE);
+	memset(game.memory, 0xee, TRACK_PAGE_SIZE);	/* what is not committed */
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(log_durable(game.log), head());
+	ASSERT_EQ(1, dirty_count(&game.region.dirty));
+	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable + TRACK_PAGE_SIZE, old + TRACK_PAGE_SIZE,
+			    SEG_SIZE - TRACK_PAGE_SIZE));
+	ASSERT_EQ(40, prefix(mem_find(SEG)->stable, MOST));
+	memcpy(game.memory, old, TRACK_PAGE_SIZE);
+	game.blocked[0] = false;
+	ASSERT_EQ(0, commit_number(41, &lsn));
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(log_durable(game.log), head());
+	ASSERT_EQ(0, dirty_count(&game.region.dirty));
+	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable, game.memory, SEG_SIZE));
+	end_game();
+}
+
+static int make_room(void)
+{
+	return game.epochs ? truncate_log(&game.tr) : make_all_steps();
+}
+
+static int truncate_some(void)
+{
+	bool moved;
+
+	return game.epochs ? truncate_log(&game.tr) : increment_step(&game.tr, &moved);
+}
+
 /* Two of three transactions are flushed, and a page is blocked now and then. */
 static int work(uint64_t *last, uint64_t *acked)
 {
-	bool moved;
 	uint64_t lsn;
 	int err;
 
@@ -323,7 +396,7 @@ static int work(uint64_t *last, uint64_t *acked)
 		err = commit_number(*last + 1, &lsn);
 		if (err == -ENOSPC) {
 			memset(game.blocked, 0, sizeof(game.blocked));
-			err = make_all_steps();
+			err = make_room();
 			if (!err)
 				err = commit_number(*last + 1, &lsn);
 		}
@@ -337,7 +410,7 @@ static int work(uint64_t *last, uint64_t *acked)
 			*acked = *last;
 		}
 		game.blocked[*last * 7 % PAGES] = *last % 4 == 0;
-		err = *last % 2 ? increment_step(&game.tr, &moved) : 0;
+		err = *last % 2 ? truncate_some() : 0;
 		if (err)
 			return err;
 	}
@@ -352,11 +425,14 @@ FIXTURE_VARIANT(crash)
 {
 	uint64_t area;
 	bool separate_syncs;
+	bool epochs;
 };
 
 FIXTURE_VARIANT_ADD(crash, a_small_log) { .area = 12288 };
 FIXTURE_VARIANT_ADD(crash, a_large_log) { .area = 131072 };
 FIXTURE_VARIANT_ADD(crash, separate_syncs) { .area = 12288, .separate_syncs = true };
+FIXTURE_VARIANT_ADD(crash, epochs_in_a_small_log) { .area = 12288, .epochs = true };
+FIXTURE_VARIANT_ADD(crash, epochs_in_a_large_log) { .area = 131072, .epochs = true };
 
 FIXTURE_SETUP(crash)
 {
@@ -378,6 +454,7 @@ TEST_F_TIMEOUT(crash, at_any_call_loses_no_acknowledged_transaction, 300)
 			int64_t number;
 
 			ASSERT_EQ(0, start_game(variant->area, variant->separate_syncs));
+			game.epochs = variant->epochs;
 			mem.calls = 0;
 			mem.power_at = at;
 			acked = 0;

@@ -15,6 +15,7 @@
 #define MOST 700
 #define AREA 16384U
 #define COUNT 40
+#define MORE 80	/* where there are few calls of a kind */
 
 static unsigned int mallocs;
 static unsigned int fail_malloc;
@@ -79,20 +80,20 @@ static bool is_dead(struct log *log, const char *text)
 }
 
 /* Commits, truncates, changes the dictionary; stops at the first error. */
-static int work(struct log *log, struct run *run)
+static int work(struct log *log, unsigned int count, struct run *run)
 {
 	uint64_t n, lsn;
 	uint32_t id;
 	int err;
 
-	for (n = 1; n <= COUNT; n++) {
+	for (n = 1; n <= count; n++) {
 		err = append_or_truncate(log, n, MOST, &lsn);
 		if (!err)
 			err = log_flush(log, lsn);
 		if (err)
 			return err;
 		run->acked = n;
-		if (n == COUNT / 2) {
+		if (n == count / 2) {
 			err = log_name_segment(log, SEG, SEG_SIZE - 4096, &id);
 			if (!err)
 				err = log_name_segment(log, SEG, SEG_SIZE, &id);
@@ -103,7 +104,7 @@ static int work(struct log *log, struct run *run)
 	return 0;
 }
 
-static int run_workload(struct run *run)
+static int run_workload(unsigned int count, struct run *run)
 {
 	struct log *log;
 	int err;
@@ -112,7 +113,7 @@ static int run_workload(struct run *run)
 	err = open_log(0, &log);
 	if (err)
 		return err;
-	err = work(log, run);
+	err = work(log, count, run);
 	if (err && log_error(log)) {
 		run->poisoned = true;
 		snprintf(run->text, sizeof(run->text), "%s", err_text());
@@ -190,7 +191,7 @@ FIXTURE_SETUP(faults)
 	ASSERT_EQ(0, make_disk(AREA));
 	mem.sync_writes = variant->sync_writes;
 	mem.calls = 0;
-	ASSERT_EQ(0, run_workload(&run));
+	ASSERT_EQ(0, run_workload(COUNT, &run));
 	ASSERT_EQ(COUNT, run.acked);
 	self->calls = mem.calls;
 	ASSERT_GT(self->calls, 60);
@@ -216,7 +217,7 @@ TEST_F_TIMEOUT(faults, every_call, 300)
 			mem.fail_at = at;
 			mem.fail_err = variant->err;
 			mem.fail_on = variant->for_good;
-			err = run_workload(&run);
+			err = run_workload(COUNT, &run);
 			ASSERT_NE(0, err) {
 				TH_LOG("call %u failed and nobody heard of it", at);
 			}
@@ -243,7 +244,7 @@ TEST(short_and_interrupted_transfers_are_continued)
 
 	ASSERT_EQ(0, make_disk(AREA));
 	mem.calls = 0;
-	ASSERT_EQ(0, run_workload(&run));
+	ASSERT_EQ(0, run_workload(COUNT, &run));
 	calls = mem.calls;
 	for (i = 0; i < ARRAY_SIZE(how); i++) {
 		for (at = 1; at <= calls; at++) {
@@ -253,7 +254,7 @@ TEST(short_and_interrupted_transfers_are_continued)
 			mem.calls = 0;
 			mem.fail_at = at;
 			mem.fail_err = how[i];
-			err = run_workload(&run);
+			err = run_workload(COUNT, &run);
 			/* an interrupted sync is a failed one: it is not tried again */
 			if (err && how[i] == -EINTR) {
 				ASSERT_NE(NULL, strstr(err_text(), "sync failed"));
@@ -276,16 +277,16 @@ TEST(without_memory_nothing_is_lost_and_nothing_crashes)
 
 	ASSERT_EQ(0, make_disk(AREA));
 	before = mallocs;
-	ASSERT_EQ(0, run_workload(&run));
+	ASSERT_EQ(0, run_workload(MORE, &run));
 	count = mallocs - before;
-	ASSERT_GT(count, 10);
+	ASSERT_GT(count, 20);
 	for (at = 1; at <= count; at++) {
 		int64_t number;
 		int err;
 
 		ASSERT_EQ(0, make_disk(AREA));
 		fail_malloc = at;
-		err = run_workload(&run);
+		err = run_workload(MORE, &run);
 		ASSERT_EQ(0, fail_malloc);
 		ASSERT_TRUE(!err || err == -ENOMEM) {
 			TH_LOG("allocation %u: %d %s", at, err, err_text());

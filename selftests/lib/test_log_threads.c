@@ -127,6 +127,7 @@ FIXTURE_VARIANT_ADD(threads, records_longer_than_the_buffer)
 
 FIXTURE_SETUP(threads)
 {
+	order_excused = true;	/* the log alone: its head moves without a segment */
 	ASSERT_EQ(0, make_disk(variant->area));
 	ASSERT_EQ(0, open_log(0, &self->shared.log));
 	log_watch(self->shared.log, watch, &self->shared);

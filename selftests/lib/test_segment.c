@@ -186,6 +186,7 @@ TEST(the_last_byte_of_a_segment_of_2_to_the_63rd_is_recovered)
 	ASSERT_EQ(0, make_disk(65536));
 	ASSERT_EQ(0, open_log(0, &log));
 	segment_fd = mem_find(SEG) - mem.files + 100;
+	order_excused = true;	/* the bytes are not where the calls say */
 	os.geometry = far_geometry;
 	os.pread = far_pread;
 	os.pwritev = far_pwritev;

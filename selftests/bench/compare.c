@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Comparisons: subjects that do the same, in turns; what came out, and whether it is enough. */
+#include <string.h>
+
+#include "compare.h"
+#include "series.h"
+
+#define LATENCIES	4
+#define GOALS_MAX	32
+
+/* struct row - the samples of a subject */
+struct row {
+	struct series rate;
+	struct series ratio;
+	struct series log_bytes;
+	struct series disk_bytes;
+	struct series latency[LATENCIES];
+};
+
+static const struct options *options;
+static FILE *csv, *dat;
+
+/* What was found out about the goals. */
+static struct {
+	const struct goal *goal;
+	double reached;
+} judged[GOALS_MAX];
+static size_t n_judged;
+
+void compare_open(const struct options *from, const char *dat_path)
+{
+	options = from;
+	csv = options_output(options->csv);
+	dat = options_output(dat_path);
+	fprintf(csv, "where,comparison,subject,threads,round,per_second,log_bytes,disk_bytes,");
+	fprintf(csv, "p50_ns,p99_ns,p999_ns,max_ns\n");
+}
+
+static void note(const struct comparison *c, const struct subject *s, unsigned int round,
+		 const struct outcome *o)
+{
+	fprintf(csv, "%s,%s,%s,%u,%u,%.1f,%.1f,%.1f,%.0f,%.0f,%.0f,%.0f\n", options->where,
+		c->name, s->name, c->threads, round, o->rate, o->log_bytes, o->disk_bytes,
+		o->latency[0], o->latency[1], o->latency[2], o->latency[3]);
+}
+
+static void add(struct row *row, const struct outcome *o)
+{
+	unsigned int i;
+
+	series_add(&row->rate, o->rate);
+	series_add(&row->log_bytes, o->log_bytes);
+	series_add(&row->disk_bytes, o->disk_bytes);
+	for (i = 0; i < LATENCIES; i++)
+		series_add(&row->latency[i], o->latency[i]);
+}
+
+static unsigned int count_subjects(const struct comparison *c)
+{
+	unsigned int n = 0;
+
+	while (n < SUBJECTS && c->subjects[n].name)
+		n++;
+	return n;
+}
+
+/* The best of the limits, or the one that is the bottleneck; by the samples of one round. */
+static double limit_of(const struct comparison *c, const struct outcome *o, unsigned int n)
+{
+	double limit = 0;
+	unsigned int i;
+
+	for (i = 0; i < n; i++) {
+		double rate = o[i].rate;
+
+		if (c->subjects[i].limit && (!limit || (c->least ? rate < limit : rate > limit)))
+			limit = rate;
+	}
+	return limit;
+}
+
+/* Every subject once, beginning with another one each time. */
+static void take_round(const struct comparison *c, const struct setting *common,
+		       unsigned int round, struct row *rows)
+{
+	struct outcome outcome[SUBJECTS] = { 0 };
+	unsigned int turn, i, n = count_subjects(c);
+	double limit;
+
+	for (turn = 0; turn < n; turn++) {
+		struct setting setting = *common;
+
+		i = (round + turn) % n;
+		setting.flush = c->flush;
+		setting.threads = c->threads;
+		setting.map = c->map;
+		if (c->subjects[i].set)
+			c->subjects[i].set(&setting);
+		trial_run(c->subjects[i].trial, &setting, &outcome[i]);
+		note(c, &c->subjects[i], round, &outcome[i]);
+		add(&rows[i], &outcome[i]);
+	}
+	limit = limit_of(c, outcome, n);
+	for (i = 0; i < n && limit; i++)
+		series_add(&rows[i].ratio, outcome[i].rate / limit);
+}
+
+static void print_title(const struct comparison *c)
+{
+	printf("\n%s: %s", options->where, c->name);
+	if (c->threads)
+		printf(", %u thread%s", c->threads, c->threads > 1 ? "s" : "");
+	printf("\n  %-18s %16s %7s %9s %9s %10s  %s\n", "", c->unit, "+-", "by limit", "log bytes",
+	       "disk bytes", "us: p50, p99, p99.9, all");
+}
+
+static void print_row(const struct comparison *c, const struct subject *s, struct row *row)
+{
+	double rate = series_median(&row->rate);
+	unsigned int i;
+
+	printf("  %-18s %16.0f %6.1f%% %9.3f %9.0f %10.0f ", s->name, rate,
+	       series_spread(&row->rate), series_median(&row->ratio),
+	       series_median(&row->log_bytes), series_median(&row->disk_bytes));
+	for (i = 0; i < LATENCIES && series_most(&row->latency[i]) > 0; i++)
+		printf(" %.1f", series_median(&row->latency[i]) / 1000);
+	if (c->map)
+		printf(" %.1f us each", 1e6 / rate);
+	printf("\n");
+	fprintf(dat, "\"%s\" %u \"%s\" %.1f %.4f", c->name, c->threads, s->name, rate,
+		series_median(&row->ratio));
+	for (i = 0; i < LATENCIES; i++)
+		fprintf(dat, " %.0f", series_median(&row->latency[i]));
+	fprintf(dat, "\n");
+	fflush(stdout);
+}
+
+static double figure_of(struct row *row, enum figure figure)
+{
+	switch (figure) {
+	case RATE:
+		return series_median(&row->rate);
+	case BY_LIMIT:
+		return series_median(&row->ratio);
+	case LOG_BYTES:
+		return series_median(&row->log_bytes);
+	case DISK_BYTES:
+		return series_median(&row->disk_bytes);
+	case LONGEST:
+		return series_most(&row->latency[LATENCIES - 1]);
+	}
+	return 0;
+}
+
+static void judge(const struct comparison *c, const struct subject *s, struct row *row,
+		  const struct goal *goal)
+{
+	if (strcmp(goal->comparison, c->name) || goal->threads != c->threads ||
+	    strcmp(goal->subject, s->name) || n_judged == GOALS_MAX)
+		return;
+	judged[n_judged].goal = goal;
+	judged[n_judged++].reached = figure_of(row, goal->figure);
+}
+
+void compare(const struct comparison *c, const struct setting *setting, const struct goal *goals,
+	     size_t n_goals)
+{
+	static struct row rows[SUBJECTS];
+	unsigned int round, i;
+	size_t g;
+
+	memset(rows, 0, sizeof(rows));
+	for (round = 0; round < (c->once ? 1 : options->rounds); round++)
+		take_round(c, setting, round, rows);
+	print_title(c);
+	for (i = 0; i < count_subjects(c); i++) {
+		print_row(c, &c->subjects[i], &rows[i]);
+		for (g = 0; g < n_goals; g++)
+			judge(c, &c->subjects[i], &rows[i], &goals[g]);
+	}
+}
+
+void compare_goals(void)
+{
+	size_t i;
+
+	if (!n_judged)
+		return;
+	printf("\n%s: goals\n", options->where);
+	for (i = 0; i < n_judged; i++) {
+		const struct goal *goal = judged[i].goal;
+		double reached = judged[i].reached;
+		bool met = goal->at_most ? reached <= goal->bound : reached >= goal->bound;
+
+		printf("  %-58s %12.6g, %s %10.6g: %s\n", goal->text, reached,
+		       goal->at_most ? "at most " : "at least", goal->bound,
+		       met ? "reached" : "missed");
+	}
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Recovery with less memory than the log has pages. */
+#include "recovery.h"
+
+#include "apply.h"
+
+FIXTURE(memory)
+{
+	uint64_t before;
+};
+
+FIXTURE_VARIANT(memory)
+{
+	uint64_t bytes;
+	int ranges;
+};
+
+FIXTURE_VARIANT_ADD(memory, for_all_pages)
+{
+	.bytes = 1 << 28,
+	.ranges = 150000,
+};
+
+FIXTURE_VARIANT_ADD(memory, for_half_of_the_pages)
+{
+	.bytes = 512 * 4608,
+	.ranges = 150000,
+};
+
+FIXTURE_VARIANT_ADD(memory, for_the_fewest_pages)
+{
+	.bytes = 0,
+	.ranges = 5000,
+};
+
+FIXTURE_SETUP(memory)
+{
+	order_excused = true;	/* so many ranges take too long */
+	self->before = apply_memory;
+	apply_memory = variant->bytes;
+}
+
+FIXTURE_TEARDOWN(memory)
+{
+	apply_memory = self->before;
+}
+
+#define BIG (4 << 20)
+
+/* Ranges of all lengths up to more than the memory holds, overwriting each other. */
+static int append_ranges(struct log *log, uint32_t id, int ranges, unsigned char *model)
+{
+	unsigned char *bytes = malloc(BIG);
+	unsigned int state = 5;
+	uint64_t lsn;
+	int i, err = 0;
+
+	for (i = 0; i < ranges && !err; i++) {
+		struct log_range r = { .segment = id, .data = bytes };
+
+		r.length = i % 20000 == 7 ? BIG / 2 + i : 1 + rand_r(&state) % 64;
+		r.offset = rand_r(&state) % (BIG - r.length);
+		memset(bytes, i * 13 + 1, r.length);
+		err = log_append(log, i, &r, 1, &lsn);
+		memcpy(model + r.offset, bytes, r.length);
+	}
+	free(bytes);
+	return err ? err : log_flush(log, lsn);
+}
+
+static int make_big(struct log **log, uint32_t *id)
+{
+	struct segment *segment;
+	int err;
+
+	err = make_disk(64 << 20);
+	if (!err)
+		err = segment_open("/big", BIG, &segment);
+	if (err)
+		return err;
+	segment_close(segment);
+	err = log_open(LOG, 1 << 20, false, log);
+	if (!err)
+		err = recover_log(*log, NULL, NULL, NULL);
+	return err ? err : log_name_segment(*log, "/big", BIG, id);
+}
+
+TEST_F(memory, batches_apply_in_the_order_of_the_log)
+{
+	unsigned char *model = calloc(1, BIG);
+	struct recover_stats stats;
+	struct log *log;
+	uint32_t id;
+
+	ASSERT_EQ(0, make_big(&log, &id));
+	ASSERT_EQ(0, append_ranges(log, id, variant->ranges, model));
+	mem_power_loss(0);
+	ASSERT_EQ(0, log_open(LOG, 0, false, &log));
+	ASSERT_EQ(0, recover_log(log, NULL, NULL, &stats));
+	ASSERT_EQ(0, memcmp(model, mem_find("/big")->data, BIG));
+	ASSERT_EQ(variant->ranges, stats.records);
+	if (variant->bytes > BIG)
+		ASSERT_LE(stats.applied_bytes, BIG);
+	ASSERT_EQ(0, log_close(log));
+	free(model);
+}
+
+TEST_F(memory, nothing_of_a_damaged_log_is_applied)
+{
+	unsigned char *model = calloc(1, BIG);
+	unsigned char *none = calloc(1, BIG);
+	struct log_state state;
+	struct log *log;
+	uint64_t lsn;
+	uint32_t id;
+
+	ASSERT_EQ(0, make_big(&log, &id));
+	ASSERT_EQ(0, append_ranges(log, id, variant->ranges, model));
+	log_state(log, &state);
+	ASSERT_EQ(0, append_ranges(log, id, 1, model));
+	mem_power_loss(0);
+	for (lsn = state.tail - 4096; lsn < state.tail - 512; lsn++)
+		mem_find(LOG)->data[AREA_OFFSET + lsn % (64 << 20)] ^= 1;
+	ASSERT_EQ(0, log_open(LOG, 0, false, &log));
+	ASSERT_EQ(-EUCLEAN, recover_log(log, NULL, NULL, NULL));
+	ASSERT_EQ(0, memcmp(none, mem_find("/big")->data, BIG));
+	log_close(log);
+	free(model);
+	free(none);
+}
+
+TEST_HARNESS_MAIN

@@ -89,17 +89,26 @@ SETUP_RUN := selftests/setup/run
 check:
 	$(SETUP_RUN) selftests/checks/check
 
+check-long:
+	$(SETUP_RUN) selftests/checks/check long
+
 demo:
 	$(SETUP_RUN) selftests/examples/demo
 
 bench:
 	$(SETUP_RUN) selftests/bench/run
 
+crash-long: selftests
+	cd $(BUILD)/selftests/crash && RVM_STATES=$(or $(STATES),10000000) ./crashsim
+
 style:
 	$(SETUP_RUN) selftests/checks/check style
 
 asan:
 	$(SETUP_RUN) selftests/checks/check asan
+
+vm-debug-kernel:
+	$(SETUP_RUN) selftests/vm/debug-kernel
 
 vm-shell:
 	$(SETUP_RUN) selftests/vm/run --shell $(addprefix -k ,$(KERNEL))
@@ -139,16 +148,19 @@ help:
 #help make install       PREFIX=/usr/local DESTDIR=; the module: make -C kmod install
 #help make demo          the demonstration, in a VM and without (as root: installs what is missing)
 #help make check         every test there is, about half an hour (as root: installs what is missing)
+#help make check-long    what takes too long for that: rarer kernels, a kernel with all its detectors on
 #help make bench         the benchmark, natively and in the VM
+#help make crash-long    crashes of a simulated disk until STATES=10000000 images were recovered
 #help make style         only the checks of the source text
 #help make asan          only the library's tests under AddressSanitizer and UBSan
 #help make selftests     build the kselftest suites; selftests/run SUITE runs them
-#help make vm-shell      a shell in the VM with the module loaded, KERNEL=6.1 or 6.12
+#help make vm-debug-kernel  a kernel with KASAN, lockdep and kmemleak for the VM, 6.1-debug; minutes of all processors
+#help make vm-shell      a shell in the VM with the module loaded, KERNEL=6.1, 6.12 or 7.2
 #help make clean         removes what was built
 #help make distclean     removes build/, also the kernels that were fetched into it
 #help
 #help CC=clang CFLAGS=... BUILD=directory change how and where things are built, V=1 shows how.
 #help One stage of the checks alone: selftests/checks/check --help
 
-.PHONY: all lib tools kmod selftests check demo bench style asan vm-shell install clean \
-	distclean help
+.PHONY: all lib tools kmod selftests check check-long crash-long demo bench style asan vm-shell \
+	install clean distclean help

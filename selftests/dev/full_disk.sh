@@ -49,6 +49,18 @@ result $? "commits and truncations go on in a full file system"
 kill_worker
 expect "and nothing is lost" 0 "transactions are there" \
 	"$here/work" check disk/log disk/segment "$(acked)"
+
+# There is room for a part of it.
+truncate -s -400K disk/filler
+free=$(stat -f -c %a disk)
+expect "a backup beside transactions that finds the disk full" 0 "^backup disk/backup: .*$FULL" \
+	"$here/work" backup disk/log disk/segment disk/backup
+last=$(sed -n 's/^acknowledged //p' output)
+nothing_left disk/backup "$free"
+result $? "it leaves nothing"
+expect "nothing is lost by it" 0 "transactions are there" \
+	"$here/work" check disk/log disk/segment "$last"
+
 expect "a smaller log needs no space" 0 "" "$rvm" resize-log disk/log 64K
 expect "and is one" 0 "record area +65536 bytes" "$rvm" status disk/log
 umount disk

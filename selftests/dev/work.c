@@ -8,7 +8,10 @@
  *	work check LOG SEGMENT N  recover, and see that the first N are there, and nothing else but
  *				some that follow them
  *	work truncate LOG SEGMENT  commit, and truncate, for each line of the input
+ *	work backup LOG SEGMENT DIRECTORY  commit, and make a backup that must fail beside it; print
+ *				why it did, and how many transactions were acknowledged
  */
+#include <pthread.h>
 #include <rvm/rvm.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -184,6 +187,48 @@ static void run(char *log, char *segment)
 	printf("opened again\n");
 }
 
+static unsigned long done;	/* number of the last transaction that was acknowledged */
+static int stop;
+
+static void *commit_on(void *arg)
+{
+	while (!__atomic_load_n(&stop, __ATOMIC_RELAXED)) {
+		if (commit(held() + 1))
+			die(1, "a commit beside a backup: %s", reason);
+		__atomic_store_n(&done, held(), __ATOMIC_RELAXED);
+	}
+	return arg;
+}
+
+/* Until there are @more transactions. */
+static void wait_for(unsigned long more)
+{
+	unsigned long until = __atomic_load_n(&done, __ATOMIC_RELAXED) + more;
+
+	while (__atomic_load_n(&done, __ATOMIC_RELAXED) < until)
+		usleep(1000);
+}
+
+static void fail_to_back_up(char *segment, char *dir)
+{
+	pthread_t thread;
+
+	map(segment);
+	done = held();
+	if (pthread_create(&thread, NULL, commit_on, NULL))
+		die(3, "no thread");
+	wait_for(20);
+	if (!rvm_backup(dir, NULL, NULL))
+		die(1, "there is a backup");
+	printf("%s\n", rvm_error());
+	wait_for(200);
+	__atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	printf("acknowledged %lu\n", done);
+	if (rvm_terminate())
+		die(1, "terminate: %s", rvm_error());
+}
+
 static void truncate_often(char *segment)
 {
 	map(segment);
@@ -198,7 +243,7 @@ static void truncate_often(char *segment)
 int main(int argc, char **argv)
 {
 	if (argc < 4)
-		die(2, "usage: work run|check|truncate LOG SEGMENT [N]");
+		die(2, "usage: work run|check|truncate|backup LOG SEGMENT [N|DIRECTORY]");
 	open_log(argv[2]);
 	if (!strcmp(argv[1], "run"))
 		run(argv[2], argv[3]);
@@ -206,6 +251,8 @@ int main(int argc, char **argv)
 		check(argv[3], strtoul(argv[4], NULL, 10));
 	else if (!strcmp(argv[1], "truncate"))
 		truncate_often(argv[3]);
+	else if (!strcmp(argv[1], "backup") && argc == 5)
+		fail_to_back_up(argv[3], argv[4]);
 	else
 		die(2, "no such command: %s", argv[1]);
 	return 0;

@@ -350,6 +350,18 @@ static int abort_tracked(struct tx *tx)
 	return err;
 }
 
+/* A page that says so already is not stored to: if it was never touched it costs nothing. */
+static void set_bytes(char *to, const char *from, uint64_t length)
+{
+	uint64_t at, n;
+
+	for (at = 0; at < length; at += n) {
+		n = length - at < TRACK_PAGE_SIZE ? length - at : TRACK_PAGE_SIZE;
+		if (memcmp(to + at, from + at, n))
+			memcpy(to + at, from + at, n);
+	}
+}
+
 /* By way of @buf: a read into a region's page could fault inside a read of its segment. */
 static int read_old(const struct tx_part *part, const struct range *range, char *buf)
 {
@@ -360,7 +372,7 @@ static int read_old(const struct tx_part *part, const struct range *range, char 
 		n = range->end - at < OLD_BUFFER ? range->end - at : OLD_BUFFER;
 		err = segment_read(part->region->segment, part->region->offset + at, buf, n);
 		if (!err)
-			memcpy(part->base + at, buf, n);
+			set_bytes(part->base + at, buf, n);
 	}
 	return err;
 }

@@ -270,7 +270,10 @@ void parts_undo(struct tx *tx)
 	}
 }
 
-/* What the twin or the pre-images say of declared bytes becomes what the memory says. */
+/*
+ * What the twin or the pre-images say of declared bytes becomes what the memory says.  After an
+ * abort they mostly do, and a page of the twin that is not stored to takes no memory.
+ */
 static int commit_gap(void *arg, uint64_t start, uint64_t end)
 {
 	struct region *region = arg;
@@ -282,8 +285,9 @@ static int commit_gap(void *arg, uint64_t start, uint64_t end)
 		char *committed = region->tracker->ops->committed(region->tracker, page);
 
 		if (committed)
-			memcpy(committed + (start & (TRACK_PAGE_SIZE - 1)), region->base + start,
-			       stop - start);
+			committed += start & (TRACK_PAGE_SIZE - 1);
+		if (committed && memcmp(committed, region->base + start, stop - start))
+			memcpy(committed, region->base + start, stop - start);
 		start = stop;
 	}
 	return 0;

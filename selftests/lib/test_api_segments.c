@@ -308,12 +308,28 @@ TEST_F(segments, say_when_there_are_no_descriptors)
 	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
 }
 
-/* A range of 5 GiB, without old values, so that nothing of that size is ever in memory. */
+/* Bytes of this process's own memory, not those of a file. */
+static size_t anonymous(void)
+{
+	FILE *status = fopen("/proc/self/status", "re");
+	char line[128];
+	size_t kib = 0;
+
+	while (status && !kib && fgets(line, sizeof(line), status))
+		if (sscanf(line, "RssAnon: %zu", &kib) != 1)
+			kib = 0;
+	need(status && kib);
+	fclose(status);
+	return kib << 10;
+}
+
+/* A range of 5 GiB, without old values: nothing of that size is ever in memory. */
 TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 {
 	/* the VM is slow, and to be refused each page is looked at */
 	size_t length = getenv("RVM_VM") ? GIB / 16 : 5 * GIB;
 	struct place *place = &self->place;
+	size_t before;
 	rvm_tid_t tid;
 
 	ASSERT_EQ(0, truncate(place->seg, 6 * GIB));
@@ -323,8 +339,11 @@ TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 	ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(&tid, no_restore));
 	ASSERT_RVM(RVM_SUCCESS, rvm_set_range(&tid, self->region.vmaddr + PAGE, length));
 	put(self->region.vmaddr + PAGE, 'j');
+	before = anonymous();
 	EXPECT_REFUSED(RVM_ETOO_BIG, "larger log", rvm_end_transaction(&tid, flush));
-	rvm_abort_transaction(&tid);
+	EXPECT_RVM(RVM_SUCCESS, rvm_abort_transaction(&tid));
+	EXPECT_EQ(0, self->region.vmaddr[PAGE]);
+	EXPECT_GT(before + length / 2, anonymous());
 	ASSERT_RVM(RVM_SUCCESS, rvm_flush());
 	ASSERT_RVM(RVM_SUCCESS, commit_byte(self->region.vmaddr, 'k'));
 	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());

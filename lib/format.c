@@ -78,7 +78,8 @@ static const char *check_state(const struct format_status *s)
 {
 	if (!s->generation || !s->sequence)
 		return "generation or sequence is zero";
-	if (s->head < s->area_size || s->head % FORMAT_ALIGN || s->tail_hint % FORMAT_ALIGN)
+	if (s->head < s->area_size || s->head > INT64_MAX || s->head % FORMAT_ALIGN ||
+	    s->tail_hint % FORMAT_ALIGN)
 		return "head or tail is no LSN of a record";
 	if (s->tail_hint < s->head || s->tail_hint - s->head > s->area_size)
 		return "the tail is not between the head and a whole round from it";
@@ -96,7 +97,8 @@ static const char *check_state(const struct format_status *s)
  *  7. area_offset follows the two dictionary copies; area_size is a multiple of 4096, not
  *     zero, and the file's end is at most 2^63 - 1;
  *  8. generation and sequence are not zero;
- *  9. head and tail_hint are multiples of 8, head is at least area_size;
+ *  9. head and tail_hint are multiples of 8, head is at least area_size and below 2^63, so that no
+ *     LSN of the log wraps;
  * 10. head <= tail_hint <= head + area_size.
  */
 int format_status_decode(const struct disk_status *disk, struct format_status *status,

@@ -181,6 +181,22 @@ static const struct {
 	{ "last reserved byte", 4088, 4, 1U << 31, -EUCLEAN },
 };
 
+TEST_F(status, no_lsn_may_wrap)
+{
+	struct format_status out;
+	const char *why;
+
+	self->status.head = 1ULL << 63;
+	self->status.tail_hint = self->status.head;
+	format_status_encode(&self->status, &self->disk);
+	EXPECT_EQ(-EUCLEAN, format_status_decode(&self->disk, &out, &why));
+	EXPECT_STREQ("head or tail is no LSN of a record", why);
+	self->status.head -= 8;
+	self->status.tail_hint -= 8;
+	format_status_encode(&self->status, &self->disk);
+	EXPECT_EQ(0, format_status_decode(&self->disk, &out, &why));
+}
+
 TEST_F(status, every_broken_condition_is_found)
 {
 	struct format_status out;

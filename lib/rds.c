@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "instance.h"
 #include "loader.h"
 #include "os.h"
 #include "rds_format.h"
@@ -64,6 +65,18 @@ static int end(rvm_tid_t *tid, rvm_tid_t *own, int code)
 	return code;
 }
 
+/* A heap lies in one region: no range may reach from one into another. */
+static int check_place(const char *base, uint64_t length)
+{
+	const struct region *region = region_find(&rvm.regions, base);
+
+	if (region && length <= region->length - (uint64_t)(base - region->base))
+		return 0;
+	err_set(EINVAL, "no region has all of the %llu bytes of a heap at %p",
+		(unsigned long long)length, base);
+	return RVM_ENOT_MAPPED;
+}
+
 /* Make a heap. */
 
 static int put_heap(rvm_tid_t *tid, const struct rds_geometry *geometry, const uint8_t uuid[16])
@@ -107,6 +120,9 @@ static int make_heap(char *base, rvm_length_t length, unsigned long chunksize,
 	if (code)
 		return code;
 	code = begin(&tid, &own);
+	if (code)
+		return code;
+	code = check_place(base, length);
 	if (!code)
 		code = put_heap(tid, &geometry, uuid);
 	return end(tid, &own, code);
@@ -191,7 +207,7 @@ int rds_zap_heap(char *dev, rvm_offset_t devlen, char *startaddr, rvm_length_t s
 
 /* Start and stop it. */
 
-/* Only recoverable memory can be in a range: header and end of the heap must be. */
+/* Only recoverable memory can be in a range: the header must be, and then all of the heap. */
 static int read_header(rvm_tid_t *tid, char *addr, struct rds_geometry *geometry)
 {
 	int code = rvm_set_range(tid, addr, sizeof(struct disk_heap));
@@ -200,7 +216,7 @@ static int read_header(rvm_tid_t *tid, char *addr, struct rds_geometry *geometry
 		return code;
 	switch (rds_format_check(addr, UINT64_MAX, geometry)) {
 	case 0:
-		return rvm_set_range(tid, addr + geometry->length - 1, 1);
+		return check_place(addr, geometry->length);
 	case -EPROTO:
 		return EHEAP_VERSION_SKEW;
 	default:

@@ -139,6 +139,28 @@ TEST_F(bare, a_heap_may_be_made_in_any_region)
 	EXPECT_RVM(EHEAP_INIT, rds_stop_heap(&err));
 }
 
+TEST_F(bare, a_heap_does_not_reach_into_the_next_region)
+{
+	rvm_region_def_t defs[2], *loaded = NULL;
+	unsigned long count = 0;
+	int err = 0, i;
+
+	for (i = 0; i < 2; i++)
+		RVM_INIT_REGION(defs[i], rvm_mk_offset(0, (1 + i) * PAGE), PAGE,
+				HEAP_ADDR + i * PAGE);
+	ASSERT_RVM(RVM_SUCCESS, rvm_create_segment(self->place.seg, rvm_mk_offset(0, SEG_BYTES),
+						   NULL, 2, defs));
+	ASSERT_RVM(RVM_SUCCESS, rvm_load_segment(self->place.seg, rvm_mk_offset(0, SEG_BYTES),
+						 NULL, &count, &loaded));
+	EXPECT_REFUSED(RVM_ENOT_MAPPED, "no region has all",
+		       rds_init_heap(HEAP_ADDR, 2 * PAGE, 64, 8, NULL, &err));
+	EXPECT_RVM(EHEAP_VERSION_SKEW, rds_start_heap(HEAP_ADDR, &err));
+	EXPECT_RVM(SUCCESS, rds_init_heap(HEAP_ADDR, PAGE, 64, 8, NULL, &err));
+	EXPECT_RVM(SUCCESS, rds_start_heap(HEAP_ADDR, &err));
+	EXPECT_RVM(SUCCESS, rds_stop_heap(&err));
+	EXPECT_RVM(RVM_SUCCESS, rvm_release_segment(count, &loaded));
+}
+
 TEST_F(bare, a_segment_of_other_regions_is_no_heap)
 {
 	rvm_region_def_t defs[3];

@@ -82,38 +82,60 @@ static int read_text(const struct archive *a, char **text, size_t *length)
 	return 0;
 }
 
+/* The byte of two hexadecimal digits, or -1 if these are none. */
+static int coded_byte(const char *text)
+{
+	char digits[3] = { text[0], text[0] ? text[1] : '\0' };
+
+	if (!isxdigit((unsigned char)digits[0]) || !isxdigit((unsigned char)digits[1]))
+		return -1;
+	return strtoul(digits, NULL, 16);
+}
+
+/* Decodes into @path, which has room for it; false if a byte is not coded as it should be. */
+static bool decode_path(const char *coded, char *path)
+{
+	while (*coded) {
+		int byte = *coded;
+
+		if (byte == '%') {
+			byte = coded_byte(coded + 1);
+			if (byte <= 0)
+				return false;
+			coded += 2;
+		}
+		*path++ = byte;
+		coded++;
+	}
+	*path = '\0';
+	return true;
+}
+
+/* NULL: it is no path, or there is no memory. */
 static char *plain_path(const char *coded)
 {
 	char *path = malloc(strlen(coded) + 1);
-	char *p = path;
-	unsigned int byte;
 
-	for (; path && *coded; coded++) {
-		if (*coded == '%' && sscanf(coded + 1, "%2x", &byte) == 1) {
-			*p++ = byte;
-			coded += 2;
-		} else {
-			*p++ = *coded;
-		}
-	}
-	if (path)
-		*p = '\0';
-	return path;
+	if (!path || decode_path(coded, path))
+		return path;
+	free(path);
+	return NULL;
 }
 
-static void plain_uuid(const char *text, uint8_t uuid[16])
+static bool plain_uuid(const char *text, uint8_t uuid[16])
 {
-	unsigned int byte;
-	int i;
+	int i, byte;
 
-	for (i = 0; i < 16 && *text; i++) {
-		if (*text == '-')
+	for (i = 0; i < 16; i++) {
+		if (i && *text == '-')
 			text++;
-		if (sscanf(text, "%2x", &byte) != 1)
-			return;
+		byte = coded_byte(text);
+		if (byte < 0)
+			return false;
 		uuid[i] = byte;
 		text += 2;
 	}
+	return !*text;
 }
 
 static bool unpack_owner(json_t *json, struct manifest_owner *owner, bool *device)
@@ -155,9 +177,8 @@ static bool unpack_segment(json_t *json, struct manifest_segment *s)
 	    !unpack_digest(json, &s->length, &s->digest))
 		return false;
 	s->id = id;
-	plain_uuid(uuid, s->uuid);
 	s->path = plain_path(path);
-	return s->path;
+	return s->path && plain_uuid(uuid, s->uuid);
 }
 
 static bool unpack_segments(json_t *array, struct manifest *m)
@@ -175,6 +196,14 @@ static bool unpack_segments(json_t *array, struct manifest *m)
 	return true;
 }
 
+/* Do the records lie where records can? */
+static bool is_extent(const struct manifest *m)
+{
+	return m->base % ALIGN == 0 && m->head % FORMAT_ALIGN == 0 &&
+	       m->tail % FORMAT_ALIGN == 0 && m->base <= m->head && m->head <= m->tail &&
+	       m->tail <= INT64_MAX && m->tail - m->base == m->length;
+}
+
 static bool unpack_log(json_t *log, json_t *records, struct manifest *m)
 {
 	json_int_t generation, sector, size, head, tail, base;
@@ -187,7 +216,6 @@ static bool unpack_log(json_t *log, json_t *records, struct manifest *m)
 	    json_unpack(records, "{s:I}", "base", &base) ||
 	    !unpack_digest(records, &m->length, &m->digest))
 		return false;
-	plain_uuid(uuid, m->uuid);
 	m->generation = generation;
 	m->sector = sector;
 	m->size = size;
@@ -195,8 +223,7 @@ static bool unpack_log(json_t *log, json_t *records, struct manifest *m)
 	m->tail = tail;
 	m->base = base;
 	m->path = plain_path(path);
-	return m->path && m->base <= m->head && m->head <= m->tail &&
-	       m->tail - m->base == m->length;
+	return m->path && plain_uuid(uuid, m->uuid) && is_extent(m);
 }
 
 static int unpack(const struct archive *a, json_t *json, struct manifest *m)

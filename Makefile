@@ -101,6 +101,9 @@ bench:
 crash-long: selftests
 	cd $(BUILD)/selftests/crash && RVM_STATES=$(or $(STATES),10000000) ./crashsim
 
+fuzz:
+	$(SETUP_RUN) selftests/fuzz/run -s $(or $(SECONDS),600)
+
 style:
 	$(SETUP_RUN) selftests/checks/check style
 
@@ -151,6 +154,7 @@ help:
 #help make check-long    what takes too long for that: rarer kernels, a kernel with all its detectors on
 #help make bench         the benchmark, natively and in the VM
 #help make crash-long    crashes of a simulated disk until STATES=10000000 images were recovered
+#help make fuzz          fuzzers of log, status, recovery, heap and tools, SECONDS=600 each
 #help make style         only the checks of the source text
 #help make asan          only the library's tests under AddressSanitizer and UBSan
 #help make selftests     build the kselftest suites; selftests/run SUITE runs them
@@ -162,5 +166,5 @@ help:
 #help CC=clang CFLAGS=... BUILD=directory change how and where things are built, V=1 shows how.
 #help One stage of the checks alone: selftests/checks/check --help
 
-.PHONY: all lib tools kmod selftests check check-long crash-long demo bench style asan vm-shell \
+.PHONY: all lib tools kmod selftests check check-long crash-long demo bench fuzz style asan vm-shell \
 	install clean distclean help

@@ -79,6 +79,16 @@ static double limit_of(const struct comparison *c, const struct outcome *o, unsi
 	return limit;
 }
 
+/* How many subjects the trial of the first one is for. */
+static unsigned int count_outcomes(const struct comparison *c, unsigned int first, unsigned int n)
+{
+	unsigned int i = first + 1;
+
+	while (i < n && !c->subjects[i].trial)
+		i++;
+	return i - first;
+}
+
 /* Every subject once, beginning with another one each time. */
 static void take_round(const struct comparison *c, const struct setting *common,
 		       unsigned int round, struct row *rows)
@@ -91,12 +101,17 @@ static void take_round(const struct comparison *c, const struct setting *common,
 		struct setting setting = *common;
 
 		i = (round + turn) % n;
+		if (!c->subjects[i].trial)
+			continue;
 		setting.flush = c->flush;
 		setting.threads = c->threads;
 		setting.map = c->map;
 		if (c->subjects[i].set)
 			c->subjects[i].set(&setting);
-		trial_run(c->subjects[i].trial, &setting, &outcome[i]);
+		trial_run(c->subjects[i].trial, &setting, &outcome[i],
+			  count_outcomes(c, i, n));
+	}
+	for (i = 0; i < n; i++) {
 		note(c, &c->subjects[i], round, &outcome[i]);
 		add(&rows[i], &outcome[i]);
 	}

@@ -14,7 +14,7 @@
 /**
  * struct subject - who takes part in a comparison
  * @name: in the table
- * @trial: what it does
+ * @trial: what it does; NULL: the trial before fills in its outcome too
  * @limit: the others are held against it
  * @set: changes the setting for it, or NULL
  */

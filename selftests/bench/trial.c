@@ -10,9 +10,11 @@
 #include "scratch.h"
 #include "trial.h"
 
-void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome)
+void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome,
+	       unsigned int count)
 {
-	struct outcome *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+	size_t size = count * sizeof(*outcome);
+	struct outcome *shared = mmap(NULL, size, PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int status = 1;
 	pid_t pid;
@@ -28,7 +30,7 @@ void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outc
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status)
 		die("a trial", "it failed");
-	*outcome = *shared;
-	munmap(shared, sizeof(*shared));
+	memcpy(outcome, shared, size);
+	munmap(shared, size);
 	scratch_empty(setting->dir);
 }

@@ -46,8 +46,15 @@ struct outcome {
 /** typedef trial_fn - a trial; it ends the process after an error */
 typedef void trial_fn(const struct setting *setting, struct outcome *outcome);
 
-/** trial_run() - make a trial in a child process; ends the program if it fails */
-void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome);
+/**
+ * trial_run() - make a trial in a child process; ends the program if it fails
+ * @fn: the trial
+ * @setting: for it
+ * @outcome: what it fills in
+ * @count: how many of them
+ */
+void trial_run(trial_fn *fn, const struct setting *setting, struct outcome *outcome,
+	       unsigned int count);
 
 /* The TPC-A-like transactions of this library, and the same stores without. */
 trial_fn trial_restore, trial_no_restore, trial_stores, trial_copies;
@@ -64,8 +71,11 @@ trial_fn trial_bytes;
 /* Commit latencies of one thread. */
 trial_fn trial_latency;
 
-/* Bytes of log a second: recovery, and what bounds it. */
-trial_fn trial_recover, trial_read, trial_crc;
+/*
+ * Bytes of log a second, of one log: reading it, its CRC32C, recovery, and the two parts of that,
+ * until the log was walked and from there on: so many outcomes.
+ */
+trial_fn trial_recover;
 
 /* Maps a second. */
 trial_fn trial_map;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "iobuf.h"
 #include "readahead.h"
 
 /* Of a slot, with the room in front. */
@@ -95,7 +96,7 @@ int readahead_start(struct readahead *ra, const struct logfile *file, uint64_t f
 	ra->file = file;
 	ra->end = (end + LOGFILE_ALIGN - 1) & ~(uint64_t)(LOGFILE_ALIGN - 1);
 	begin_at(ra, from);
-	ra->memory = aligned_alloc(LOGFILE_ALIGN, (size_t)READAHEAD_SLOTS * STRIDE);
+	ra->memory = iobuf_alloc((size_t)READAHEAD_SLOTS * STRIDE);
 	if (!ra->memory)
 		return -ENOMEM;
 	for (i = 0; i < READAHEAD_SLOTS; i++)

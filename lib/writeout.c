@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "err.h"
+#include "iobuf.h"
 #include "segment.h"
 #include "writeout.h"
 
@@ -65,7 +66,7 @@ int writeout_init(struct writeout *out, unsigned int depth)
 {
 	out->depth = depth > 1 ? depth : 1;
 	out->pages = depth > 1 ? LONG_PAGES : SHORT_PAGES;
-	out->memory = aligned_alloc(PAGEFILE_ALIGN, (size_t)out->depth * out->pages * IMAGE_SIZE);
+	out->memory = iobuf_alloc((size_t)out->depth * out->pages * IMAGE_SIZE);
 	return out->memory ? 0 : -ENOMEM;
 }
 

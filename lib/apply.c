@@ -41,7 +41,8 @@ int apply_init(struct apply *a, struct log *log, uint64_t bytes, const struct re
 	a->log = log;
 	a->ops = ops;
 	a->stats = stats;
-	if (!writeout_init(&a->out, ops->depth) && !images_init(&a->images, most_pages(bytes)))
+	if (!writeout_init(&a->out, ops->depth) &&
+	    !images_init(&a->images, most_pages(bytes), ops->depth > 1))
 		return 0;
 	writeout_free(&a->out);
 	return no_memory(a);

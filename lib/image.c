@@ -8,6 +8,7 @@
 #include "image.h"
 
 #define DIGIT	256
+#define NEAR	32	/* pieces that wait for memory together */
 #define HUGE	(64UL << 20)	/* so much memory is worth large pages */
 
 static size_t round_up(size_t n)
@@ -25,7 +26,10 @@ static size_t table_entries(size_t max)
 	return n;
 }
 
-int images_init(struct images *images, size_t max)
+/* A pieces_fn. */
+static void take_pieces(void *arg, struct piece *first, size_t count);
+
+int images_init(struct images *images, size_t max, bool is_beside)
 {
 	size_t list = round_up(max * sizeof(struct image));
 	size_t known = round_up(max * IMAGE_WORDS * sizeof(uint64_t));
@@ -33,12 +37,16 @@ int images_init(struct images *images, size_t max)
 	char *at;
 
 	memset(images, 0, sizeof(*images));
+	if (pieces_init(&images->pieces, is_beside, take_pieces, images))
+		return -ENOMEM;
 	images->size = (max << IMAGE_SHIFT) + known + 2 * list +
 		       round_up(table * sizeof(*images->table));
 	at = mmap(NULL, images->size, PROT_READ | PROT_WRITE,
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (at == MAP_FAILED)
+	if (at == MAP_FAILED) {
+		pieces_free(&images->pieces);
 		return -ENOMEM;
+	}
 	if (images->size >= HUGE)
 		madvise(at, images->size, MADV_HUGEPAGE);	/* the pages are met at random */
 	images->memory = at;
@@ -59,6 +67,7 @@ int images_init(struct images *images, size_t max)
 
 void images_free(struct images *images)
 {
+	pieces_free(&images->pieces);
 	if (images->memory)
 		munmap(images->memory, images->size);
 	images->memory = NULL;
@@ -66,10 +75,11 @@ void images_free(struct images *images)
 
 void images_clear(struct images *images)
 {
+	pieces_drain(&images->pieces);
 	if (images->count)
 		memset(images->table, 0, (images->mask + 1) * sizeof(*images->table));
 	images->count = 0;
-	images->queue.count = 0;
+	images->allowed = 0;
 	images->sorted = false;
 }
 
@@ -104,7 +114,8 @@ static bool make(struct images *images, struct image_entry *entry, uint32_t segm
 	memset(known_at(images, image->at), 0, IMAGE_WORDS * sizeof(uint64_t));
 	entry->page = page;
 	entry->segment = segment;
-	entry->number = ++images->count;
+	entry->number = image->at + 1;
+	__atomic_store_n(&images->count, image->at + 1, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -152,55 +163,82 @@ static void copy(struct images *images, uint32_t image, size_t at, const char *f
 	mark(known_at(images, image), at, at + n);
 }
 
-static void fetch(const struct images *images, const struct image_range *range)
+static void fetch(const struct images *images, const struct piece *piece)
 {
-	const char *bytes = bytes_at(images, range->image) + range->at;
+	const char *bytes = bytes_at(images, piece->number) + piece->at;
 	size_t i;
 
-	for (i = 0; i < range->length; i += 64)
+	for (i = 0; i < piece->length; i += 64)
 		__builtin_prefetch(bytes + i, 1);
-	__builtin_prefetch(bytes + range->length - 1, 1);
-	__builtin_prefetch(known_at(images, range->image) + range->at / 64, 1);
+	__builtin_prefetch(bytes + piece->length - 1, 1);
+	__builtin_prefetch(known_at(images, piece->number) + piece->at / 64, 1);
+}
+
+static void fetch_entries(const struct images *images, struct piece *piece, size_t count)
+{
+	for (; count--; piece = piece_next(piece))
+		__builtin_prefetch(&images->table[hash(images, piece->segment, piece->page)]);
 }
 
 /* There is room for all images: images_put() saw to it. */
-static void drain(struct images *images)
+static void find_images(struct images *images, struct piece *piece, size_t count)
 {
-	struct image_queue *queue = &images->queue;
-	struct image_range *range;
-
-	for (range = queue->range; range < queue->range + queue->count; range++) {
-		find(images, range->segment, range->page, &range->image);
-		fetch(images, range);
+	for (; count--; piece = piece_next(piece)) {
+		find(images, piece->segment, piece->page, &piece->number);
+		fetch(images, piece);
 	}
-	for (range = queue->range; range < queue->range + queue->count; range++)
-		copy(images, range->image, range->at, range->bytes, range->length);
-	queue->count = 0;
 }
 
-/* Not inline, because a copy of at most IMAGE_SHORT bytes becomes "rep movs", which is slow. */
-static __attribute__((noinline)) void enqueue(struct images *images, uint32_t segment,
-					      uint64_t offset, const char *from, size_t n)
+static struct piece *copy_pieces(struct images *images, struct piece *piece, size_t count)
 {
-	struct image_range *range = &images->queue.range[images->queue.count++];
-
-	range->page = offset >> IMAGE_SHIFT;
-	range->segment = segment;
-	range->at = offset & (IMAGE_SIZE - 1);
-	range->length = n;
-	__builtin_prefetch(&images->table[hash(images, segment, range->page)]);
-	memcpy(range->bytes, from, n);
-	if (images->queue.count == IMAGE_QUEUE)
-		drain(images);
+	for (; count--; piece = piece_next(piece))
+		copy(images, piece->number, piece->at, piece->bytes, piece->length);
+	return piece;
 }
 
-/* Bytes of one page, at once, and after all that are queued. */
+/* A pieces_fn; in the thread, if there is one. */
+static void take_pieces(void *arg, struct piece *first, size_t count)
+{
+	struct images *images = arg;
+	size_t n;
+
+	for (; count; count -= n) {
+		n = count < NEAR ? count : NEAR;
+		fetch_entries(images, first, n);
+		find_images(images, first, n);
+		first = copy_pieces(images, first, n);
+	}
+}
+
+/* How many more pieces would find room, if each needed an image. */
+static size_t room_left(struct images *images)
+{
+	size_t pending = pieces_pending(&images->pieces);	/* first: it becomes images */
+	size_t room = images->max - __atomic_load_n(&images->count, __ATOMIC_RELAXED);
+
+	return room > pending ? room - pending : 0;
+}
+
+static bool may_queue(struct images *images)
+{
+	if (!images->allowed)
+		images->allowed = room_left(images);
+	if (!images->allowed) {
+		pieces_drain(&images->pieces);
+		images->allowed = room_left(images);
+	}
+	if (!images->allowed)
+		return false;
+	images->allowed--;
+	return true;
+}
+
+/* Bytes of one page, when there is no room for another and all that were queued are in. */
 static int put_now(struct images *images, uint32_t segment, uint64_t offset, const char *from,
 		   size_t n)
 {
 	uint32_t image;
 
-	drain(images);
 	if (!find(images, segment, offset >> IMAGE_SHIFT, &image))
 		return -ENOSPC;
 	copy(images, image, offset & (IMAGE_SIZE - 1), from, n);
@@ -215,12 +253,11 @@ int images_put(struct images *images, uint32_t segment, uint64_t offset, const v
 
 	assert(!images->sorted);
 	while (length && !err) {
-		size_t n = IMAGE_SIZE - (offset & (IMAGE_SIZE - 1));
+		size_t at = offset & (IMAGE_SIZE - 1);
+		size_t n = length < IMAGE_SIZE - at ? length : IMAGE_SIZE - at;
 
-		if (n > length)
-			n = length;
-		if (n <= IMAGE_SHORT && images->max - images->count > images->queue.count)
-			enqueue(images, segment, offset, from, n);
+		if (may_queue(images))
+			pieces_add(&images->pieces, segment, offset >> IMAGE_SHIFT, at, from, n);
 		else
 			err = put_now(images, segment, offset, from, n);
 		from += n;
@@ -256,7 +293,7 @@ void images_sort(struct images *images)
 {
 	unsigned int i;
 
-	drain(images);
+	pieces_drain(&images->pieces);
 	images->sorted = true;
 	for (i = 0; i < 12 && images->count; i++) {
 		size_t counts[DIGIT] = {};

@@ -6,9 +6,9 @@
  * tells which bytes of a page are known.  A range costs a look into a hash table and a copy,
  * whatever was put in before; the pages are sorted once, by their digits, when they go out.
  *
- * The pages are met at random, so each look and each copy would wait for memory.  Short ranges are
- * therefore queued, while what they need is fetched for all of them; they go on in the order of the
- * log, all before the pages are sorted.
+ * The pages are met at random, so each look and each copy would wait for memory.  Bytes are
+ * therefore queued in pieces, and what some of them need is fetched for all of these; they go on in
+ * the order of the log, all before the pages are sorted, and, if there is much, in another thread.
  */
 #ifndef RVM_LIB_IMAGE_H
 #define RVM_LIB_IMAGE_H
@@ -16,6 +16,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "pieces.h"
 
 #define IMAGE_SHIFT	12
 #define IMAGE_SIZE	(1U << IMAGE_SHIFT)
@@ -45,41 +47,10 @@ struct image_entry {
 	uint32_t number;
 };
 
-#define IMAGE_QUEUE	32	/* short ranges that are waited for together */
-#define IMAGE_SHORT	256	/* bytes of one */
-
-/**
- * struct image_range - bytes of one page
- * @page: its number in the segment
- * @segment: the segment's number
- * @image: where its image is, once that is known
- * @at: the first byte in the page
- * @length: how many
- * @bytes: they
- */
-struct image_range {
-	uint64_t page;
-	uint32_t segment;
-	uint32_t image;
-	uint16_t at;
-	uint16_t length;
-	char bytes[IMAGE_SHORT];
-};
-
-/**
- * struct image_queue - short ranges on their way
- * @count: how many
- * @range: they
- */
-struct image_queue {
-	unsigned int count;
-	struct image_range range[IMAGE_QUEUE];
-};
-
 /**
  * struct images - a set of them
  * @max: how many there may be
- * @count: how many there are
+ * @count: how many there are; changed by who takes the pieces
  * @image: they, in the order of their making until images_sort()
  * @spare: room for sorting
  * @bytes: a page each
@@ -88,7 +59,8 @@ struct image_queue {
  * @mask: entries of the table less one
  * @shift: 64 less the bits of @mask
  * @sorted: nothing may be put in until images_clear()
- * @queue: what was put in and is not copied yet; there is room for their images
+ * @pieces: what was put in and is not copied yet; there is room for their images
+ * @allowed: how many more may be queued before the room is looked at again
  * @memory: the mapping that holds all that
  * @size: its bytes; only what is used takes memory
  */
@@ -103,7 +75,8 @@ struct images {
 	size_t mask;
 	unsigned int shift;
 	bool sorted;
-	struct image_queue queue;
+	struct pieces pieces;
+	size_t allowed;
 	void *memory;
 	size_t size;
 };
@@ -112,10 +85,11 @@ struct images {
  * images_init() - make an empty set
  * @images: to be filled in
  * @max: how many pages it may hold
+ * @is_beside: a thread may copy what is put in
  *
  * Return: 0 or -ENOMEM, without a text.
  */
-int images_init(struct images *images, size_t max);
+int images_init(struct images *images, size_t max, bool is_beside);
 
 /** images_free() - free the memory; all zero bytes are fine too */
 void images_free(struct images *images);

@@ -12,6 +12,7 @@
 #define PAGES 40U
 #define SEGMENTS 3U
 #define BYTES (PAGES * IMAGE_SIZE)
+#define WAY (2 * PIECES_BATCHES * PIECES_SIZE / IMAGE_SIZE)
 
 /* Pages that are far apart too, so that each digit of a page number counts. */
 static uint64_t page_number(unsigned int i)
@@ -35,9 +36,24 @@ FIXTURE(image)
 	struct model *model;
 };
 
+FIXTURE_VARIANT(image)
+{
+	bool is_beside;
+};
+
+FIXTURE_VARIANT_ADD(image, by_one_thread)
+{
+	.is_beside = false,
+};
+
+FIXTURE_VARIANT_ADD(image, by_two_threads)
+{
+	.is_beside = true,
+};
+
 FIXTURE_SETUP(image)
 {
-	ASSERT_EQ(0, images_init(&self->images, PAGES * SEGMENTS));
+	ASSERT_EQ(0, images_init(&self->images, PAGES * SEGMENTS, variant->is_beside));
 	self->model = calloc(1, sizeof(*self->model));
 }
 
@@ -113,7 +129,7 @@ static bool all_right(FIXTURE_DATA(image) *self)
 	return i;
 }
 
-TEST_F(image, has_the_newest_bytes_and_a_place_in_the_order)
+TEST_F_TIMEOUT(image, has_the_newest_bytes_and_a_place_in_the_order, 300)
 {
 	unsigned int round;
 
@@ -149,6 +165,31 @@ TEST_F(image, needs_room)
 	ASSERT_EQ(0, images_put(&self->images, 1, 5 << IMAGE_SHIFT, &byte, 1));
 	images_sort(&self->images);
 	ASSERT_EQ(PAGES * SEGMENTS, self->images.count);
+}
+
+/* More batches than there are, each with pages that have no image yet. */
+TEST_F(image, needs_room_for_pages_on_their_way_too)
+{
+	static unsigned char page[IMAGE_SIZE], bytes[IMAGE_SIZE];
+	struct images images;
+	unsigned int i;
+
+	ASSERT_EQ(0, images_init(&images, WAY, variant->is_beside));
+	for (i = 0; i < 2 * WAY; i++) {
+		memset(page, i * 7 + 1, IMAGE_SIZE);
+		ASSERT_EQ(i < WAY ? 0 : -ENOSPC,
+			  images_put(&images, 1, (uint64_t)i << IMAGE_SHIFT, page, IMAGE_SIZE));
+	}
+	images_sort(&images);
+	ASSERT_EQ(WAY, images.count);
+	for (i = 0; i < WAY; i++) {
+		memset(page, i * 7 + 1, IMAGE_SIZE);
+		ASSERT_TRUE(image_full(&images, &images.image[i]));
+		ASSERT_EQ(IMAGE_SIZE, image_merge(&images, &images.image[i], (char *)bytes,
+						  IMAGE_SIZE));
+		ASSERT_EQ(0, memcmp(page, bytes, IMAGE_SIZE));
+	}
+	images_free(&images);
 }
 
 TEST_HARNESS_MAIN

@@ -15,7 +15,9 @@
 #define LOG_SIZE (12U << 20)
 
 /* One call in so many fails, or loses power. */
-#ifdef __SANITIZE_ADDRESS__
+#if defined(__SANITIZE_THREAD__)
+#define STRIDE	97
+#elif defined(__SANITIZE_ADDRESS__)
 #define STRIDE	11
 #else
 #define STRIDE	3
@@ -180,14 +182,14 @@ static int recovers(void)
 	return memcmp(model, mem_find("/big")->data, BIG) ? -ENOMSG : 0;
 }
 
-TEST_F(long_log, comes_back)
+TEST_F_TIMEOUT(long_log, comes_back, 300)
 {
 	ASSERT_EQ(0, recovers()) {
 		TH_LOG("%s", err_text());
 	}
 }
 
-TEST_F(long_log, comes_back_with_memory_for_few_pages)
+TEST_F_TIMEOUT(long_log, comes_back_with_memory_for_few_pages, 300)
 {
 	uint64_t before = apply_memory;
 
@@ -265,7 +267,7 @@ static ssize_t read_slowly(int fd, void *buf, size_t length, uint64_t offset)
 	return mem_pread(fd, buf, length, offset);
 }
 
-TEST_F(long_log, comes_back_from_a_slow_disk)
+TEST_F_TIMEOUT(long_log, comes_back_from_a_slow_disk, 300)
 {
 	os.pread = read_slowly;
 	ASSERT_EQ(0, recovers()) {
@@ -294,7 +296,7 @@ TEST(a_log_that_was_closed_is_not_read_beyond_its_tail)
 }
 
 /* What cannot be read is an error wherever it is, not the end of the log. */
-TEST_F(long_log, an_unreadable_block_is_an_error_and_nothing_is_written)
+TEST_F_TIMEOUT(long_log, an_unreadable_block_is_an_error_and_nothing_is_written, 300)
 {
 	uint64_t at;
 
@@ -311,7 +313,7 @@ TEST_F(long_log, an_unreadable_block_is_an_error_and_nothing_is_written)
 	}
 }
 
-TEST_F(long_log, a_block_that_is_damaged_is_reported_and_nothing_is_written)
+TEST_F_TIMEOUT(long_log, a_block_that_is_damaged_is_reported_and_nothing_is_written, 300)
 {
 	uint64_t lsn;
 
@@ -324,7 +326,7 @@ TEST_F(long_log, a_block_that_is_damaged_is_reported_and_nothing_is_written)
 }
 
 /* Opened blocks stay while others are read, errors stay with their blocks. */
-TEST_F(long_log, blocks_that_were_opened_stay_for_a_while)
+TEST_F_TIMEOUT(long_log, blocks_that_were_opened_stay_for_a_while, 300)
 {
 	struct format_status status;
 	struct reader reader;
@@ -353,7 +355,7 @@ TEST_F(long_log, blocks_that_were_opened_stay_for_a_while)
 	log_close(log);
 }
 
-TEST_F(long_log, an_error_is_told_again)
+TEST_F_TIMEOUT(long_log, an_error_is_told_again, 300)
 {
 	struct format_status status;
 	uint64_t lsn = self->state.head + 2 * READAHEAD_BLOCK;
@@ -436,7 +438,7 @@ TEST(segments_that_have_the_same_pages_and_end_within_one)
 }
 
 /* Both ways through the log meet the same records. */
-TEST_F(long_log, is_read_backward_and_forward)
+TEST_F_TIMEOUT(long_log, is_read_backward_and_forward, 300)
 {
 	struct format_status status;
 	struct format_record record;

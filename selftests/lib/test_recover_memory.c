@@ -4,6 +4,12 @@
 
 #include "apply.h"
 
+#ifdef __SANITIZE_THREAD__
+#define MANY 30000
+#else
+#define MANY 150000
+#endif
+
 FIXTURE(memory)
 {
 	uint64_t before;
@@ -18,13 +24,13 @@ FIXTURE_VARIANT(memory)
 FIXTURE_VARIANT_ADD(memory, for_all_pages)
 {
 	.bytes = 1 << 28,
-	.ranges = 150000,
+	.ranges = MANY,
 };
 
 FIXTURE_VARIANT_ADD(memory, for_half_of_the_pages)
 {
 	.bytes = 512 * 4608,
-	.ranges = 150000,
+	.ranges = MANY,
 };
 
 FIXTURE_VARIANT_ADD(memory, for_the_fewest_pages)
@@ -85,7 +91,7 @@ static int make_big(struct log **log, uint32_t *id)
 	return err ? err : log_name_segment(*log, "/big", BIG, id);
 }
 
-TEST_F(memory, batches_apply_in_the_order_of_the_log)
+TEST_F_TIMEOUT(memory, batches_apply_in_the_order_of_the_log, 300)
 {
 	unsigned char *model = calloc(1, BIG);
 	struct recover_stats stats;
@@ -105,7 +111,7 @@ TEST_F(memory, batches_apply_in_the_order_of_the_log)
 	free(model);
 }
 
-TEST_F(memory, nothing_of_a_damaged_log_is_applied)
+TEST_F_TIMEOUT(memory, nothing_of_a_damaged_log_is_applied, 300)
 {
 	unsigned char *model = calloc(1, BIG);
 	unsigned char *none = calloc(1, BIG);

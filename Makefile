@@ -104,6 +104,9 @@ crash-long: selftests
 fuzz:
 	$(SETUP_RUN) selftests/fuzz/run -s $(or $(SECONDS),600)
 
+mutate:
+	$(SETUP_RUN) selftests/checks/mutate -n $(or $(MUTANTS),150) -s $(or $(SEED),1)
+
 style:
 	$(SETUP_RUN) selftests/checks/check style
 
@@ -155,6 +158,7 @@ help:
 #help make bench         the benchmark, natively and in the VM
 #help make crash-long    crashes of a simulated disk until STATES=10000000 images were recovered
 #help make fuzz          fuzzers of log, status, recovery, heap and tools, SECONDS=600 each
+#help make mutate        would the tests notice a mistake? MUTANTS=150 at random, SEED=1
 #help make style         only the checks of the source text
 #help make asan          only the library's tests under AddressSanitizer and UBSan
 #help make selftests     build the kselftest suites; selftests/run SUITE runs them
@@ -166,5 +170,5 @@ help:
 #help CC=clang CFLAGS=... BUILD=directory change how and where things are built, V=1 shows how.
 #help One stage of the checks alone: selftests/checks/check --help
 
-.PHONY: all lib tools kmod selftests check check-long crash-long demo bench fuzz style asan vm-shell \
+.PHONY: all lib tools kmod selftests check check-long crash-long demo bench fuzz mutate style asan vm-shell \
 	install clean distclean help

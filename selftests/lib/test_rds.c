@@ -196,16 +196,25 @@ TEST_F(heap, blocks_are_aligned_apart_and_as_long_as_asked_for)
 			  after.blocks[i].addr);
 }
 
+/* Allocates blocks of a size until there is no room; Return: how many. */
+static unsigned long use_up(unsigned long size, rvm_tid_t *tid, char **blocks)
+{
+	unsigned long n = 0;
+
+	while ((blocks[n] = get(size, tid)))
+		n++;
+	return n;
+}
+
 TEST_F(heap, free_neighbours_are_joined_when_a_large_block_is_wanted)
 {
-	unsigned long all = HEAP_BYTES - RDS_FIRST - RDS_OVERHEAD, n = 0, i;
+	unsigned long all = HEAP_BYTES - RDS_FIRST - RDS_OVERHEAD, n, i;
 	static char *blocks[BLOCK_MAX];
 	rds_stats_t stats;
 
 	all -= all % CHUNK;
 	BEGIN();
-	while ((blocks[n] = get(40, &self->tid)))
-		n++;
+	n = use_up(40, &self->tid, blocks);
 	EXPECT_LT(HEAP_BYTES / 64 - 10, n);
 	EXPECT_FALSE(rds_maxblock(40));
 	END();
@@ -224,6 +233,81 @@ TEST_F(heap, free_neighbours_are_joined_when_a_large_block_is_wanted)
 	EXPECT_EQ(1, stats.large_list);
 	EXPECT_NE(NULL, get(all, NULL));
 	EXPECT_EQ(NULL, get(1, NULL));
+}
+
+static void *free_block(void *block)
+{
+	return put_back(block, NULL) ? NULL : block;
+}
+
+/* It is on no list, and there is nothing that could be joined. */
+TEST_F(heap, a_block_that_another_thread_keeps_is_found)
+{
+	static char *blocks[BLOCK_MAX];
+	pthread_t thread;
+	unsigned long n;
+	void *freed;
+
+	BEGIN();
+	n = use_up(200, &self->tid, blocks);
+	END();
+	ASSERT_LT(1, n);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, free_block, blocks[n / 2]));
+	ASSERT_EQ(0, pthread_join(thread, &freed));
+	ASSERT_EQ(blocks[n / 2], freed);
+	EXPECT_EQ(freed, get(200, NULL));
+	EXPECT_EQ(NULL, get(200, NULL));
+}
+
+TEST_F(heap, blocks_that_a_thread_frees_are_found_without_joining)
+{
+	static char *blocks[BLOCK_MAX];
+	rds_stats_t stats;
+	unsigned long n, i, joined;
+
+	BEGIN();
+	n = use_up(200, &self->tid, blocks);
+	END();
+	ASSERT_EQ(SUCCESS, rds_get_stats(&stats));
+	joined = stats.coalesce;
+	/* more than a thread keeps */
+	BEGIN();
+	for (i = 0; i < n; i += 2)
+		ASSERT_RVM(SUCCESS, put_back(blocks[i], &self->tid));
+	END();
+	BEGIN();
+	for (i = 0; i < n; i += 2)
+		ASSERT_NE(NULL, get(200, &self->tid));
+	END();
+	ASSERT_EQ(SUCCESS, rds_get_stats(&stats));
+	EXPECT_EQ(joined, stats.coalesce);
+	EXPECT_EQ(NULL, get(200, NULL));
+}
+
+/* Blocks are made ahead by joining their free neighbours, which the thread keeps to itself. */
+TEST_F(heap, a_block_that_was_joined_is_kept_by_no_thread)
+{
+	static char *blocks[BLOCK_MAX];
+	rds_stats_t stats;
+	unsigned long n, i;
+	int err = 1;
+
+	BEGIN();
+	n = use_up(40, &self->tid, blocks);
+	END();
+	BEGIN();
+	for (i = 0; i < n; i++)
+		ASSERT_RVM(SUCCESS, put_back(blocks[i], &self->tid));
+	END();
+	ASSERT_RVM(SUCCESS, rds_prealloc(1000, 1, NULL, &err));
+	ASSERT_EQ(SUCCESS, rds_get_stats(&stats));
+	ASSERT_LT(n / 2, stats.merged);
+	for (i = 0; i < 64; i++)
+		ASSERT_NE(NULL, (blocks[i] = get(40, NULL)));
+	ASSERT_TRUE(heap_picture(&after));
+	EXPECT_EQ(64, after.used);
+	for (i = 0; i < 64; i++)
+		EXPECT_TRUE(picture_state(&after, blocks[i], "used"));
 }
 
 TEST_F(heap, malloc_without_room_says_so)

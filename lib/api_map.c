@@ -57,7 +57,9 @@ static int note_length(struct segment *segment)
 	err = segment_refresh(segment, &length);
 	if (err || length == segment->length)
 		return err;
-	err = log_name_segment(rvm.log, segment->path, length, &segment->id);
+	err = segment_settle(segment);
+	if (!err)
+		err = log_name_segment(rvm.log, segment->path, length, &segment->id);
 	if (err)
 		return err;
 	pthread_rwlock_wrlock(&rvm.regions.lock);

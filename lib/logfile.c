@@ -127,6 +127,8 @@ int logfile_settle(const struct logfile *file)
 {
 	int err = os.datasync(file->fd);
 
+	if (!err && !file->device)
+		err = os_settle_name(file->path);
 	return err ? err_set(-err, "log %s: a sync failed: %s; see to the disk, then open the log again",
 			     file->path, err_name(err)) : 0;
 }

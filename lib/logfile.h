@@ -71,7 +71,7 @@ void logfile_close(struct logfile *file);
  *
  * Whoever wrote it may have been killed before its sync.  What is built on bytes that are not
  * durable is lost with them: a status that the other copy is overwritten for, a record that is
- * brought to its segments in part when power is lost.
+ * brought to its segments in part when power is lost.  So is all of it if the file's name is not.
  *
  * Return: 0, or a negative errno with a text.
  */

@@ -331,3 +331,14 @@ int os_sync_parent(const char *path)
 	os.close(fd);
 	return err;
 }
+
+int os_settle_name(const char *path)
+{
+	char canonical[PATH_MAX];
+	int err;
+
+	err = os.canonical(path, canonical);
+	if (!err)
+		err = os_sync_parent(canonical);
+	return err == -EACCES || err == -EINVAL ? 0 : err;
+}

@@ -137,4 +137,15 @@ int os_publish(int fd, const char *path, bool named);
  */
 int os_sync_parent(const char *path);
 
+/**
+ * os_settle_name() - make durable the name of a file that somebody else made
+ * @path: by which it was opened; perhaps a symbolic link
+ *
+ * Whoever made it may have been killed before its directory was synced, and power may fail later.
+ *
+ * Return: 0, also if the directory may not be read or its file system syncs none; or what the
+ * calls returned.
+ */
+int os_settle_name(const char *path);
+
 #endif

@@ -62,7 +62,7 @@ static int open_segment(void *arg, uint32_t id, struct segment **out)
 			       " when it was mapped; it was cut off, or is another file",
 			       segment->path, segment->length, entry.length);
 	*out = segment;
-	return 0;
+	return segment_settle(segment);
 }
 
 static void close_segments(struct recovery *r)

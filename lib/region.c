@@ -106,7 +106,9 @@ int regions_segment(struct regions *regions, struct log *log, const char *path,
 		*out = known;
 		return 0;
 	}
-	err = log_name_segment(log, segment->path, segment->length, &segment->id);
+	err = segment_settle(segment);
+	if (!err)
+		err = log_name_segment(log, segment->path, segment->length, &segment->id);
 	if (err) {
 		segment_close(segment);
 		return err;

@@ -124,6 +124,16 @@ int segment_open(const char *path, uint64_t create_length, struct segment **out)
 	return 0;
 }
 
+int segment_settle(const struct segment *segment)
+{
+	int err = segment->device ? 0 : os.sync(segment->fd);
+
+	if (!err && !segment->device)
+		err = os_settle_name(segment->path);
+	return err ? err_set(EIO, "segment %s: a sync of it or its directory failed: %s",
+			     segment->path, err_name(err)) : 0;
+}
+
 void segment_close(struct segment *segment)
 {
 	if (!segment)

@@ -35,6 +35,17 @@ struct segment {
  */
 int segment_open(const char *path, uint64_t create_length, struct segment **out);
 
+/**
+ * segment_settle() - make durable that a segment is there, and how long it is
+ * @segment: the segment
+ *
+ * Before anything relies on it: whoever made it, or made it longer, may have been killed before
+ * its sync.
+ *
+ * Return: 0 or -EIO with a text.
+ */
+int segment_settle(const struct segment *segment);
+
 /** segment_close() - close and free a segment; NULL is allowed */
 void segment_close(struct segment *segment);
 

@@ -107,21 +107,24 @@ static void save(struct image *image)
 	}
 }
 
-/* Recovery makes no files and changes no lengths. */
+/* A file may have lost its name, or a part of its length. */
 static void put_back(const struct image *image)
 {
 	unsigned int i;
 
+	mem_heal();
 	for (i = 0; i < MEM_FILES; i++) {
 		const struct mem_file *file = &image->files[i];
+		struct mem_file *to;
 
 		if (!file->name[0])
 			continue;
-		memcpy(mem.files[i].data, file->data, file->size);
-		memcpy(mem.files[i].stable, file->stable, file->size);
-		mem.files[i].locked = false;
+		mem_put(file->name, file->data, file->size);
+		to = mem_find(file->name);
+		memcpy(to->stable, file->stable, file->size);
+		to->stable_size = file->stable_size;
+		to->entered = file->entered;
 	}
-	mem_heal();
 }
 
 static void forget(struct image *image)

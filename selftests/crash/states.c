@@ -439,6 +439,14 @@ static bool recover_new(const uint64_t size[TRACE_FILES], const bool exists[TRAC
 	return refuse(*value, text);
 }
 
+/* Of a file that was made durable only what is. */
+static void unsettle(struct mem_file *file, const struct side *side)
+{
+	memcpy(file->stable, side->stable, file->size);
+	file->stable_size = side->size;
+	file->entered = side->exists;
+}
+
 /*
  * The program is killed, power stays: the next one reads what is not durable, too, and power may
  * be lost while it recovers.
@@ -457,7 +465,7 @@ static bool check_kill(void)
 	make_image(size, exists);
 	for (i = 0; i < TRACE_FILES; i++)
 		if (exists[i])
-			memcpy(mem_find(names[i])->stable, disk.files[i].stable, size[i]);
+			unsettle(mem_find(names[i]), &disk.files[i]);
 	if (faults_check(disk.run->states + disk.low, disk.high - disk.low + 1,
 			 &disk.counts->faults, text, sizeof(text)))
 		return true;

@@ -18,8 +18,11 @@
 #include "recover.h"
 #include "segment.h"
 
+/* A test may have them elsewhere. */
+#ifndef LOG
 #define LOG "/log"
 #define SEG "/segment"
+#endif
 #define SEG_SIZE 65536U
 #define TX_RANGES 4
 

@@ -6,7 +6,10 @@
 #include "memdisk.h"
 
 #define FIRST_FD 100
-#define DIR_FD (FIRST_FD - 1)
+
+/* Directories that are open have descriptors below those of files. */
+#define MEM_DIRS 4
+static char dirs[MEM_DIRS][64];
 
 /* A file without a name is called so until it gets one; there is never more than one. */
 #define NAMELESS "(nameless)"
@@ -60,6 +63,36 @@ static ssize_t peek(int fd, void *buf, size_t length, uint64_t offset)
 static bool is_mapped(const struct mem_file *file)
 {
 	return file->data && mem.mappable;
+}
+
+static bool is_dir(int fd)
+{
+	return fd < FIRST_FD;
+}
+
+static int open_dir(const char *path)
+{
+	int i = 0;
+
+	while (dirs[i][0])
+		if (++i == MEM_DIRS)
+			abort();
+	snprintf(dirs[i], sizeof(dirs[i]), "%s", path);
+	return FIRST_FD - 1 - i;
+}
+
+/* Is a file in that directory? */
+static bool is_in(const struct mem_file *file, int fd)
+{
+	const char *dir = dirs[FIRST_FD - 1 - fd];
+	const char *slash = strrchr(file->name, '/');
+	size_t length = strlen(dir);
+
+	if (!slash)
+		return false;
+	if (slash == file->name)
+		return !strcmp(dir, "/");
+	return length == (size_t)(slash - file->name) && !memcmp(dir, file->name, length);
 }
 
 int mem_count(void)
@@ -153,9 +186,11 @@ static int mem_open(const char *path, int flags, mode_t mode)
 	}
 	file = mem_find(path);
 	if (flags & O_DIRECTORY)
-		return DIR_FD;
+		return open_dir(path);
 	if (!file && !(flags & O_CREAT))
 		return -ENOENT;
+	if (!file && mem.dead)
+		return -EIO;
 	if (file && (flags & O_EXCL))
 		return -EEXIST;
 	if (!file) {
@@ -169,12 +204,8 @@ static int mem_open(const char *path, int flags, mode_t mode)
 	return FIRST_FD + index_of(file);
 }
 
-int mem_unlink(const char *path)
+static void drop(struct mem_file *file)
 {
-	struct mem_file *file = mem_find(path);
-
-	if (!file)
-		return -ENOENT;
 	if (is_mapped(file)) {
 		munmap(file->data, MEM_MAPPED);
 		close(FIRST_FD + index_of(file));
@@ -183,6 +214,18 @@ int mem_unlink(const char *path)
 	}
 	free(file->stable);
 	memset(file, 0, sizeof(*file));
+}
+
+/* It is durable at once: nothing relies on a name that is gone. */
+int mem_unlink(const char *path)
+{
+	struct mem_file *file = mem_find(path);
+
+	if (!file)
+		return -ENOENT;
+	if (mem.dead)
+		return -EIO;
+	drop(file);
 	return 0;
 }
 
@@ -190,6 +233,8 @@ static int mem_name(int fd, const char *path)
 {
 	struct mem_file *file = mem_file(fd);
 
+	if (mem.dead)
+		return -EIO;
 	if (mem_find(path))
 		return -EEXIST;
 	snprintf(file->name, sizeof(file->name), "%s", path);
@@ -203,12 +248,16 @@ static int mem_name(int fd, const char *path)
 
 static int mem_close(int fd)
 {
-	if (fd == DIR_FD)
+	if (is_dir(fd)) {
+		dirs[FIRST_FD - 1 - fd][0] = '\0';
 		return 0;
+	}
 	if (order_judge)
 		order_judge->closed(fd);
 	mem_file(fd)->locked = false;
-	return strcmp(mem_file(fd)->name, NAMELESS) ? 0 : mem_unlink(NAMELESS);
+	if (!strcmp(mem_file(fd)->name, NAMELESS))
+		drop(mem_file(fd));
+	return 0;
 }
 
 ssize_t mem_pread(int fd, void *buf, size_t length, uint64_t offset)
@@ -235,6 +284,21 @@ static void settle(struct mem_file *file, uint64_t offset, uint64_t length)
 	memcpy(file->stable + offset, file->data + offset, length);
 }
 
+static void settle_file(struct mem_file *file)
+{
+	settle(file, 0, file->size);
+	file->stable_size = file->size;
+}
+
+static void settle_names(int fd)
+{
+	int i;
+
+	for (i = 0; i < MEM_FILES; i++)
+		if (is_in(&mem.files[i], fd))
+			mem.files[i].entered = true;
+}
+
 /* Bytes that were put into a file: tells of them, and makes them durable if asked to. */
 static void finish_write(struct mem_file *file, uint64_t offset, uint64_t length, bool sync)
 {
@@ -251,8 +315,11 @@ static void finish_write(struct mem_file *file, uint64_t offset, uint64_t length
 	tell(&event);
 	if (mem.dead)
 		return;
-	if (sync)
+	if (sync) {
 		settle(file, offset, length);
+		if (file->stable_size < offset + length)
+			file->stable_size = offset + length;
+	}
 	event.what = MEM_WRITTEN;
 	tell(&event);
 }
@@ -294,7 +361,7 @@ int mem_datasync(int fd)
 {
 	struct mem_event event = {
 		.what = MEM_SYNC,
-		.file = fd == DIR_FD ? MEM_DIR : fd - FIRST_FD,
+		.file = is_dir(fd) ? MEM_DIR : fd - FIRST_FD,
 	};
 	int err = mem_count();
 
@@ -304,8 +371,10 @@ int mem_datasync(int fd)
 	if (order_judge)
 		order_judge->syncing(fd);
 	tell(&event);
-	if (fd != DIR_FD)
-		settle(mem_file(fd), 0, mem_file(fd)->size);
+	if (is_dir(fd))
+		settle_names(fd);
+	else
+		settle_file(mem_file(fd));
 	if (order_judge)
 		order_judge->synced(fd);
 	event.what = MEM_SYNCED;
@@ -315,13 +384,15 @@ int mem_datasync(int fd)
 
 int mem_resize(int fd, uint64_t length)
 {
-	return mem_grow(mem_file(fd), length);
+	return mem.dead ? -EIO : mem_grow(mem_file(fd), length);
 }
 
 int mem_allocate(int fd, uint64_t offset, uint64_t length)
 {
 	struct mem_file *file = mem_file(fd);
 
+	if (mem.dead)
+		return -EIO;
 	return offset + length > file->size ? mem_grow(file, offset + length) : 0;
 }
 
@@ -401,7 +472,7 @@ void mem_install(void)
 
 	for (i = 0; i < MEM_FILES; i++)
 		if (mem.files[i].name[0])
-			mem_unlink(mem.files[i].name);
+			drop(&mem.files[i]);
 	memset(&mem, 0, sizeof(mem));
 	mem.sync_writes = true;
 	mem.limit = UINT64_MAX;
@@ -410,6 +481,26 @@ void mem_install(void)
 	order_reader = peek;
 	if (order_judge)
 		order_judge->lost();
+}
+
+/* Does something that was not synced survive? */
+static bool survives(unsigned int choice, unsigned int *state)
+{
+	return choice == 1 || (choice && rand_r(state) % 2);
+}
+
+/* Name and length of a file after power was lost. */
+static void lose_entry(struct mem_file *file, unsigned int choice, unsigned int *state)
+{
+	if (!strcmp(file->name, NAMELESS) || (!file->entered && !survives(choice, state))) {
+		drop(file);
+		return;
+	}
+	if (file->size != file->stable_size && !survives(choice, state) &&
+	    mem_grow(file, file->stable_size))
+		abort();
+	file->stable_size = file->size;
+	file->entered = true;
 }
 
 void mem_power_loss(unsigned int choice)
@@ -421,17 +512,33 @@ void mem_power_loss(unsigned int choice)
 		struct mem_file *file = &mem.files[i];
 		uint64_t at;
 
+		if (file->name[0])
+			lose_entry(file, choice, &state);
 		for (at = 0; at < file->size; at += MEM_SECTOR) {
 			uint64_t n = file->size - at < MEM_SECTOR ? file->size - at : MEM_SECTOR;
 
 			if (!memcmp(file->data + at, file->stable + at, n))
 				continue;
-			if (choice == 1 || (choice && rand_r(&state) % 2))
+			if (survives(choice, &state))
 				memcpy(file->stable + at, file->data + at, n);
 			else
 				memcpy(file->data + at, file->stable + at, n);
 		}
 		file->locked = false;
+	}
+	if (order_judge)
+		order_judge->lost();
+	mem_heal();
+}
+
+void mem_kill(void)
+{
+	int i;
+
+	for (i = 0; i < MEM_FILES; i++) {
+		if (!strcmp(mem.files[i].name, NAMELESS))
+			drop(&mem.files[i]);
+		mem.files[i].locked = false;
 	}
 	if (order_judge)
 		order_judge->lost();
@@ -451,6 +558,8 @@ void mem_restore(const char *name, const unsigned char *copy)
 
 	memcpy(file->data, copy, file->size);
 	memcpy(file->stable, copy, file->size);
+	file->stable_size = file->size;
+	file->entered = true;
 	file->locked = false;
 }
 
@@ -464,5 +573,7 @@ void mem_put(const char *name, const void *bytes, uint64_t size)
 		abort();
 	memcpy(file->data, bytes, size);
 	memcpy(file->stable, bytes, size);
+	file->stable_size = size;
+	file->entered = true;
 	file->locked = false;
 }

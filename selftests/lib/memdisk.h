@@ -2,7 +2,8 @@
 /*
  * Files in memory under the library's table of I/O calls: counts and fails calls, loses power
  * at any of them, and tells whoever wants to know of each write and sync.  What was not synced
- * when power is lost survives sector by sector, or does not.
+ * when power is lost survives sector by sector, or does not; so does the length of a file that was
+ * not synced, and the name of one whose directory was not.
  */
 #ifndef MEMDISK_H
 #define MEMDISK_H
@@ -29,7 +30,9 @@
  * @name: its path
  * @data: what a reader sees
  * @stable: what is on the disk for sure; where it differs from @data the loss of power decides
- * @size: bytes of both
+ * @size: bytes of @data
+ * @stable_size: the length that the disk has for sure
+ * @entered: the directory has its name for sure
  * @locked: some open file holds the lock
  */
 struct mem_file {
@@ -37,6 +40,8 @@ struct mem_file {
 	unsigned char *data;
 	unsigned char *stable;
 	uint64_t size;
+	uint64_t stable_size;
+	bool entered;
 	bool locked;
 };
 
@@ -126,10 +131,13 @@ void mem_install(void);
 void mem_heal(void);
 
 /**
- * mem_power_loss() - of each file's sectors that were not synced the new bytes survive or not
+ * mem_power_loss() - what was not synced survives or not: bytes by sectors, lengths, names
  * @choice: 0 none survives, 1 all, else it seeds a random choice
  */
 void mem_power_loss(unsigned int choice);
+
+/** mem_kill() - all programs are gone, power stays: what was written is there, and not durable */
+void mem_kill(void);
 
 /** mem_find() - the file of that name, or NULL */
 struct mem_file *mem_find(const char *name);

@@ -5,6 +5,8 @@
 
 #include <endian.h>
 
+#include "specimen.h"
+
 /* What is broken; checksums are right again then, unless the field is one. */
 enum part {
 	STATUS,		/* both copies */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A log of 64 KiB and its segment on the disk in memory, to be damaged: numbered transactions, a
+ * truncation, three transactions in the last flush.
+ */
+#ifndef SELFTESTS_CRASH_SPECIMEN_H
+#define SELFTESTS_CRASH_SPECIMEN_H
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "format.h"
+#include "memdisk.h"
+#include "smalllog.h"
+
+#define LOG		"/log"
+#define SEG		"/segment"
+#define BYTES		65536U	/* of the log file */
+#define AREA		(BYTES - SMALLLOG_AREA)
+#define SEG_BYTES	8192U
+#define SECTORS		(BYTES / MEM_SECTOR)
+#define FIRST		(SMALLLOG_AREA / MEM_SECTOR) /* sector of the record area */
+#define COUNT		60	/* transactions */
+#define LAST		3	/* of them in the last flush */
+#define TRUNCATED	15	/* after so many the log is truncated */
+#define OLDER		40	/* after so many an older image is kept */
+#define NO_STATE	(-ENOMSG)
+
+struct broken;
+
+/**
+ * struct specimen - the log as it was
+ * @closed: it was closed; else it is as a crash leaves it
+ * @last: where the last flush begins in the file
+ * @image: the log
+ * @older: the log as it was earlier
+ * @segment: the segment
+ * @states: hashes of the segment after so many transactions
+ */
+struct specimen {
+	bool closed;
+	unsigned int last;
+	unsigned char image[BYTES];
+	unsigned char older[BYTES];
+	unsigned char segment[SEG_BYTES];
+	uint64_t states[COUNT + 1];
+};
+
+/** specimen_make() - make it; Return: 0 or a negative errno */
+int specimen_make(struct specimen *s, bool closed);
+
+/** specimen_put() - put it on the disk, undamaged; Return: the bytes of the log there */
+unsigned char *specimen_put(const struct specimen *s);
+
+/** specimen_state() - how many transactions the segment has, or NO_STATE */
+int specimen_state(const struct specimen *s);
+
+/** specimen_replay() - do a transaction to the bytes of a segment */
+void specimen_replay(unsigned char segment[SEG_BYTES], unsigned int n);
+
+/** specimen_record() - where the record number @n of an image is in it, from 0 */
+unsigned int specimen_record(const unsigned char *image, unsigned int n);
+
+/** specimen_break() - put it on the disk, broken as the table says, its checksums right again */
+void specimen_break(const struct specimen *s, const struct broken *b);
+
+#endif

@@ -85,7 +85,7 @@ struct dict_entry *dict_by_id(const struct dict *dict, uint32_t id)
 	return NULL;
 }
 
-static int add_all(struct dict *dict, const void *buf)
+int dict_decode(struct dict *dict, const void *buf)
 {
 	struct format_segment s;
 	struct dict_entry *entry;
@@ -138,7 +138,7 @@ int dict_load(const struct logfile *file, const struct format_status *status, st
 	err = logfile_read(file, FORMAT_DICT_OFFSET, both, 2 * status->dict_size);
 	if (!err)
 		err = choose(file, status, buf, dict);
-	if (!err && add_all(dict, buf[dict->copies.newest])) {
+	if (!err && dict_decode(dict, buf[dict->copies.newest])) {
 		dict_free(dict);
 		err = err_set(ENOMEM, "log %s: out of memory", file->path);
 	}

@@ -30,7 +30,7 @@ void format_status_encode(const struct format_status *status, struct disk_status
 	disk->crc = htole32(crc32c(0, disk, offsetof(struct disk_status, crc)));
 }
 
-static void status_copy_out(const struct disk_status *disk, struct format_status *status)
+void format_status_fields(const struct disk_status *disk, struct format_status *status)
 {
 	status->sector = le32toh(disk->sector);
 	memcpy(status->uuid, disk->uuid, FORMAT_UUID);
@@ -117,7 +117,7 @@ int format_status_decode(const struct disk_status *disk, struct format_status *s
 	if (!all_zero(disk->reserved, sizeof(disk->reserved)) ||
 	    (le32toh(disk->flags) & ~FORMAT_CLEAN))
 		return -EUCLEAN;
-	status_copy_out(disk, status);
+	format_status_fields(disk, status);
 	*why = check_layout(disk, status);
 	if (!*why)
 		*why = check_state(status);
@@ -155,6 +155,16 @@ static void put_segment(void *at, const struct format_segment *entry)
 	memcpy(disk + 1, entry->path, entry->path_length);
 }
 
+void format_dict_seal(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID], uint64_t sequence)
+{
+	struct disk_dict *head = buf;
+
+	head->magic = htole64(FORMAT_DICT_MAGIC);
+	head->sequence = htole64(sequence);
+	head->reserved = 0;
+	*dict_crc_field(buf, size) = htole32(dict_crc(buf, size, uuid));
+}
+
 int format_dict_encode(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID],
 		       uint64_t sequence, const struct format_segment *entries, size_t count)
 {
@@ -163,8 +173,6 @@ int format_dict_encode(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID],
 	size_t i;
 
 	memset(buf, 0, size);
-	head->magic = htole64(FORMAT_DICT_MAGIC);
-	head->sequence = htole64(sequence);
 	head->count = htole32(count);
 	for (i = 0; i < count; i++) {
 		size_t need = format_segment_size(entries[i].path_length);
@@ -174,7 +182,7 @@ int format_dict_encode(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID],
 		put_segment((char *)buf + at, &entries[i]);
 		at += need;
 	}
-	*dict_crc_field(buf, size) = htole32(dict_crc(buf, size, uuid));
+	format_dict_seal(buf, size, uuid, sequence);
 	return 0;
 }
 

@@ -208,6 +208,9 @@ void format_status_encode(const struct format_status *status, struct disk_status
 int format_status_decode(const struct disk_status *disk, struct format_status *status,
 			 const char **why);
 
+/** format_status_fields() - read the fields of a status copy without a check */
+void format_status_fields(const struct disk_status *disk, struct format_status *status);
+
 /**
  * struct format_segment - a dictionary entry, decoded
  * @id: number, from 1
@@ -240,6 +243,9 @@ size_t format_segment_size(size_t path_length);
  */
 int format_dict_encode(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID],
 		       uint64_t sequence, const struct format_segment *entries, size_t count);
+
+/** format_dict_seal() - give a copy whose entries stand there its magic, sequence and checksum */
+void format_dict_seal(void *buf, size_t size, const uint8_t uuid[FORMAT_UUID], uint64_t sequence);
 
 /**
  * format_dict_check() - is a dictionary copy valid?

@@ -143,10 +143,20 @@ uint64_t logfile_position(const struct logfile *file, uint64_t lsn)
 	return file->area_offset + lsn % file->area_size;
 }
 
+/* Bytes of [@position, +@length) that are to be read from the file. */
+static size_t there(const struct logfile *file, uint64_t position, size_t length)
+{
+	if (!file->padded || position + length <= file->size)
+		return length;
+	return position < file->size ? file->size - position : 0;
+}
+
 int logfile_read(const struct logfile *file, uint64_t position, void *buf, size_t length)
 {
-	int err = os_read(file->fd, buf, length, position);
+	size_t n = there(file, position, length);
+	int err = os_read(file->fd, buf, n, position);
 
+	memset((char *)buf + n, 0, length - n);
 	if (err == -ENODATA)
 		return err_set(EUCLEAN, "log %s: it ends before byte %" PRIu64
 			       "; it was cut off", file->path, position + length);

@@ -20,6 +20,7 @@
  * @direct: direct I/O
  * @dsync: one call writes and syncs
  * @proven: a write has succeeded, so @direct and @dsync are what the file system can do
+ * @padded: what is behind the end of the file reads as zeros: it was cut off, and is looked at
  * @size: bytes of the file
  * @sector: unit of direct I/O on it
  * @area_offset: where the record area starts; set by whoever knows it
@@ -34,6 +35,7 @@ struct logfile {
 	bool direct;
 	bool dsync;
 	bool proven;
+	bool padded;
 	uint64_t size;
 	uint32_t sector;
 	uint64_t area_offset;

@@ -180,3 +180,42 @@ int recover_log(struct log *log, void (*progress)(void *arg, uint64_t done, uint
 		return err_set(EROFS, "log %s: it was opened for reading only", log_path(log));
 	return recover(&r, stats);
 }
+
+static int apply_runs(struct recovery *r, const struct recover_run *runs, size_t count,
+		      struct recover_stats *stats)
+{
+	struct format_status status;
+	struct reader reader;
+	size_t i;
+	int err;
+
+	log_status(r->log, &status);
+	err = reader_init(&reader, log_file(r->log), &status);
+	if (err)
+		return err;
+	for (i = 0; i < count && !err; i++) {
+		err = apply_log(&r->apply, &reader, runs[i].from, runs[i].to);
+		stats->log_bytes += runs[i].to - runs[i].from;
+	}
+	reader_free(&reader);
+	return err ? err : apply_sync(&r->apply);
+}
+
+int recover_runs(struct log *log, const struct recover_run *runs, size_t count, uint64_t tail,
+		 struct recover_stats *stats)
+{
+	struct recovery r = { .log = log };
+	const struct recover_ops ops = { .segment = open_segment, .arg = &r, .depth = 1 };
+	struct log_state state;
+	int err;
+
+	memset(stats, 0, sizeof(*stats));
+	log_state(log, &state);
+	err = apply_init(&r.apply, log, state.size, &ops, stats);
+	if (err)
+		return err;
+	err = apply_runs(&r, runs, count, stats);
+	apply_free(&r.apply);
+	close_segments(&r);
+	return err ? err : log_start(log, tail, tail);
+}

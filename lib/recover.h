@@ -7,6 +7,7 @@
 #define RVM_LIB_RECOVER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct log;
@@ -77,5 +78,28 @@ int recover_apply(struct log *log, uint64_t from, uint64_t to,
  */
 int recover_log(struct log *log, void (*progress)(void *arg, uint64_t done, uint64_t total),
 		void *arg, struct recover_stats *stats);
+
+/**
+ * struct recover_run - records, one behind the other
+ * @from: LSN of the first one
+ * @to: LSN after the last one
+ */
+struct recover_run {
+	uint64_t from;
+	uint64_t to;
+};
+
+/**
+ * recover_runs() - recover some records of a log and no others, start it empty
+ * @log: opened, not started; started when the call returns 0
+ * @runs: valid records, oldest first
+ * @count: how many runs
+ * @tail: LSN that all records of the log end at or below
+ * @stats: filled in
+ *
+ * For salvage.  Return: as recover_log().
+ */
+int recover_runs(struct log *log, const struct recover_run *runs, size_t count, uint64_t tail,
+		 struct recover_stats *stats);
 
 #endif

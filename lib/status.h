@@ -86,6 +86,15 @@ struct dict {
 int dict_load(const struct logfile *file, const struct format_status *status, struct dict *dict);
 
 /**
+ * dict_decode() - add the entries of a valid copy
+ * @dict: the dictionary
+ * @buf: the copy
+ *
+ * Return: 0 or -ENOMEM, without a text.
+ */
+int dict_decode(struct dict *dict, const void *buf);
+
+/**
  * dict_store() - write both copies, one after the other
  * @file: the log
  * @status: its status

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* rvm backup and rvm verify. */
+/* rvm backup. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "archive.h"
 #include "backup.h"
 #include "command.h"
 #include "err.h"
@@ -60,45 +59,5 @@ int command_backup(int argc, char **argv)
 	printf("backed up: %" PRIu32 " segments, %" PRIu64 " bytes, and %" PRIu64
 	       " bytes of log, to LSN %" PRIu64 "\n", stats.segments, stats.segment_bytes,
 	       stats.log_bytes, stats.lsn);
-	return RESULT_OK;
-}
-
-static int verify(const char *dir, struct archive *archive)
-{
-	struct progress progress = { .label = "verifying" };
-	int err;
-
-	err = archive_open(dir, archive);
-	if (err)
-		return err;
-	err = archive_check(archive, progress_show, &progress);
-	progress_end(&progress);
-	if (err)
-		archive_close(archive);
-	return err;
-}
-
-int command_verify(int argc, char **argv)
-{
-	static const struct argp argp = {
-		.parser = parse,
-		.args_doc = "DIR",
-		.doc = "Hold every byte of a backup against its checksums, and check each record.\n"
-		       "\vThe exit code is 3 if a byte is not what it was, or if the backup was\n"
-		       "never finished.",
-	};
-	struct paths paths = { .least = 1, .most = 1 };
-	struct archive archive;
-	int err;
-
-	if (argp_parse(&argp, argc, argv, 0, NULL, &paths))
-		return RESULT_USAGE;
-	err = verify(paths.words[0], &archive);
-	if (err)
-		return command_fail(err);
-	printf("whole: %zu segments and %" PRIu64 " bytes of log, to LSN %" PRIu64 "\n",
-	       archive.manifest.count, archive.manifest.tail - archive.manifest.head,
-	       archive.manifest.tail);
-	archive_close(&archive);
 	return RESULT_OK;
 }

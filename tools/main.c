@@ -45,6 +45,7 @@ static const char doc[] =
 	"  resize-log LOG [SIZE]           make a log larger or smaller\n"
 	"  forget LOG                      forget the segments that are gone\n"
 	"  backup LOG DIR                  copy its segments and records\n"
+	"  verify LOG [SEGMENT...]         tell what is wrong, and where\n"
 	"  verify DIR                      check every byte of a backup\n"
 	"  restore DIR                     put a backup where it came from\n"
 	"\n"

@@ -183,6 +183,8 @@ expect "truncate of a log that is in use" 4 "another process" "$rvm" truncate lo
 expect "resize-log of a log that is in use" 4 "another process" "$rvm" resize-log log 128K
 expect "forget of a log that is in use" 4 "another process" "$rvm" forget log
 expect "create-log over a log that is in use" 4 "another process" "$rvm" create-log --force log 4K
+expect "verify of a log that is in use" 4 "a program uses it" "$rvm" verify log
+expect "salvage of a log that is in use" 4 "another process" "$rvm" recover --salvage log
 expect "status of a log that is in use" 0 "state +in use" "$rvm" status log
 expect "dump of a log that is in use" 0 "transaction 2" "$rvm" dump log
 exec 3>&-
@@ -218,6 +220,64 @@ expect "recover with a segment cut off" 3 "it was cut off" "$rvm" recover log
 truncate -s 4096 seg
 expect "recover with it again" 0 "recovered: 5 transactions" "$rvm" recover log
 
+# What is wrong, and where.
+fresh
+"$here/make_log" log seg 5 killed
+cp log image
+cp seg before
+expect "verify of a sound log" 0 "^sound: 0 defects, recovery is possible; 5 transactions" \
+	"$rvm" verify log seg
+same "verify changes nothing" log image
+expect "verify as JSON" 0 '"state": "sound"' "$rvm" verify --json log
+expect "verify of a segment that the log does not know" 3 "does not know this segment" \
+	"$rvm" verify log image
+expect "verify with too much for a backup" 2 "is a backup" "$rvm" verify --json .
+garble log 75328
+expect "a damaged record is told with its place" 3 \
+	"log: byte 75264, LSN 67072 to 67160, transaction 4: .*; recovery is refused; 3 whole transactions stand before it, and 1 beyond it" \
+	"$rvm" verify log
+expect "as JSON, too" 3 '"byte": 75264' "$rvm" verify --json log
+expect "which is JSON" 0 "damaged True 1" sh -c "'$rvm' verify --json log | python3 -c 'import json, sys; j = json.load(sys.stdin); print(j[\"state\"], j[\"refused\"], len(j[\"defects\"]))'"
+same "recover still refuses it" seg before
+expect "--keep without --salvage is wrong" 2 "only go with --salvage" "$rvm" recover -k x log
+mkdir -p full
+expect "salvage without a place for the copy" 1 "nothing was changed" \
+	"$rvm" recover --salvage --keep none/log log
+cp log damaged
+expect "salvage tells what is lost" 0 "^lost: LSN 67584 to 67672, transaction 5, $dir/seg offset 5 length 1$" \
+	"$rvm" recover --salvage log
+same "the damaged log is kept" log.damaged damaged
+printf '\000\001\002\003\000\000' > bytes
+dd if=seg of=got bs=6 count=1 2> /dev/null
+same "what was before the damage is there" bytes got
+expect "the log is sound then" 0 "^sound: 0 defects" "$rvm" verify log
+expect "salvage again does nothing" 0 "^recovered: 0 transactions" "$rvm" recover --salvage log
+same "and keeps what was kept" log.damaged damaged
+cp damaged log
+expect "salvage beyond the damage" 0 "never committed as a whole" \
+	"$rvm" recover --salvage --beyond-damage log
+printf '\000\001\002\003\000\005' > bytes
+dd if=seg of=got bs=6 count=1 2> /dev/null
+same "takes what is there as well" bytes got
+cp damaged log
+expect "not over something else" 6 "stands at image" "$rvm" recover --salvage --keep image log
+expect "but where it is told to" 0 "the damaged log is elsewhere" \
+	"$rvm" recover --salvage --keep elsewhere log
+same "as it was" elsewhere damaged
+cp image log
+garble log 100
+garble log 4300
+expect "both statuses damaged alike is told" 3 "byte 4096: its checksum is wrong" "$rvm" verify log
+dd if=/dev/zero of=log bs=4096 count=2 conv=notrunc 2> /dev/null
+expect "without a status it is no log" 5 "not a log" "$rvm" verify log
+expect "nor can it be salvaged" 5 "not a log" "$rvm" recover --salvage log
+cp image log
+rm seg
+expect "a missing segment is told" 3 "seg: byte 0: there is no such file; recovery is refused" \
+	"$rvm" verify log
+expect "and is not salvaged without" 1 "put it back first" "$rvm" recover --salvage log
+cp before seg
+
 # A block device, where one is to be had.
 truncate -s 256K disk
 if device=$(losetup -f --show disk 2> /dev/null); then
@@ -228,6 +288,14 @@ if device=$(losetup -f --show disk 2> /dev/null); then
 	expect "not beyond its end" 1 "the log needs" "$rvm" create-log --force "$device" 1M
 	"$here/make_log" "$device" seg 4 killed
 	expect "recover a log on a device" 0 "recovered: 4 transactions" "$rvm" recover "$device"
+	"$here/make_log" "$device" seg 4 killed
+	expect "verify a log on a device" 0 "^sound" "$rvm" verify "$device"
+	garble "$device" 76288
+	expect "salvage of a device needs a place for the copy" 5 "say where" \
+		"$rvm" recover --salvage "$device"
+	expect "salvage a log on a device" 0 "^salvaged: 1 transactions" \
+		"$rvm" recover --salvage --keep device.damaged "$device"
+	expect "which has the log's bytes" 0 "^139264$" stat -c %s device.damaged
 	expect "resize-log not beyond the device" 1 "the log needs" "$rvm" resize-log "$device" 1M
 	expect "resize-log takes all of a device" 0 "" "$rvm" resize-log "$device"
 	expect "and tells so" 0 "record area +188416 bytes" "$rvm" status "$device"

@@ -45,7 +45,7 @@ static struct region *lowest(struct truncator *tr, uint64_t most, uint64_t *lsn)
 }
 
 /* Last first, so that those which go back are in order in front again. */
-static void finish(struct pageout *out)
+static size_t finish(struct pageout *out)
 {
 	size_t i = out->n, written = 0;
 
@@ -58,6 +58,7 @@ static void finish(struct pageout *out)
 		}
 	}
 	statistics_step_pages(written, out->n - written);
+	return written;
 }
 
 /* The module refuses what is owned or held, and syncs the segment. */
@@ -86,34 +87,28 @@ static int write_back(struct pageout *out)
 	return 0;
 }
 
-static int write_pages(struct truncator *tr, struct region *region, uint64_t limit)
+static int write_pages(struct truncator *tr, struct region *region, uint64_t limit, size_t max,
+		       size_t *written)
 {
 	struct pageout out;
 	int err;
 
-	err = pageout_init(&out, tr, region, STEP);
+	err = pageout_init(&out, tr, region, max);
 	if (!err && pageout_take(&out, limit)) {
 		err = region->tracker->ops->writeback ? write_back(&out) : pageout_write(&out);
-		finish(&out);
+		*written = finish(&out);
 	}
 	pageout_free(&out);
 	return err;
 }
 
-int increment_step(struct truncator *tr, bool *moved)
+/* Step 4. */
+static int move_head(struct truncator *tr, uint64_t durable, bool *moved)
 {
-	uint64_t durable = log_durable(tr->log);
 	struct log_state state;
-	struct region *region;
 	uint64_t lsn;
-	int err = 0;
+	int err;
 
-	*moved = false;
-	region = lowest(tr, durable, &lsn);
-	if (region)
-		err = write_pages(tr, region, durable);
-	if (err)
-		return err;
 	lowest(tr, durable, &lsn);
 	log_state(tr->log, &state);
 	if (lsn <= state.head)
@@ -124,4 +119,33 @@ int increment_step(struct truncator *tr, bool *moved)
 	*moved = true;
 	statistics_step();
 	return 0;
+}
+
+static int step(struct truncator *tr, size_t max, size_t *written, bool *moved)
+{
+	uint64_t durable = log_durable(tr->log);
+	struct region *region;
+	uint64_t lsn;
+	int err = 0;
+
+	*written = 0;
+	*moved = false;
+	region = lowest(tr, durable, &lsn);
+	if (region)
+		err = write_pages(tr, region, durable, max, written);
+	return err ? err : move_head(tr, durable, moved);
+}
+
+int increment_step(struct truncator *tr, bool *moved)
+{
+	size_t written;
+
+	return step(tr, STEP, &written, moved);
+}
+
+int increment_pages(struct truncator *tr, size_t max, size_t *written)
+{
+	bool moved;
+
+	return step(tr, max < STEP ? max : STEP, written, &moved);
 }

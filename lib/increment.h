@@ -21,6 +21,7 @@
 #define RVM_LIB_INCREMENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct truncator;
 
@@ -35,5 +36,15 @@ bool increment_possible(struct truncator *tr);
  * Return: 0, or a negative errno with a text; then nothing was freed.
  */
 int increment_step(struct truncator *tr, bool *moved);
+
+/**
+ * increment_pages() - make a step, of few pages
+ * @tr: the truncator, locked
+ * @max: most pages, where that is less than a step has
+ * @written: how many were written; the head may have moved or not
+ *
+ * Return: as increment_step().
+ */
+int increment_pages(struct truncator *tr, size_t max, size_t *written);
 
 #endif

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "err.h"
 #include "increment.h"
@@ -18,6 +19,9 @@
 #define CHUNK	1024	/* pages asked for at once */
 #define REST	0x100000 /* bytes of log that commits may wait for to be truncated */
 #define ROUNDS	4	/* most truncations to get there */
+#define TURN	32	/* pages that commits wait for at once, meanwhile */
+#define TRIES	4	/* turns for as many pages, at most */
+#define PAUSE	200000	/* nanoseconds for commits between two turns */
 #define EPOCH	32768	/* pages sorted at once */
 
 /**
@@ -281,14 +285,21 @@ static int apply(struct truncator *tr, uint64_t from, uint64_t to)
 	return err;
 }
 
+static int flush(struct truncator *tr)
+{
+	struct log_state state;
+
+	log_state(tr->log, &state);
+	return log_flush(tr->log, state.tail);
+}
+
 static int truncate_locked(struct truncator *tr)
 {
 	uint64_t start = statistics_clock();
 	struct log_state state;
 	int err;
 
-	log_state(tr->log, &state);
-	err = log_flush(tr->log, state.tail);
+	err = flush(tr);
 	if (err)
 		return err;
 	log_state(tr->log, &state);
@@ -390,17 +401,67 @@ static int empty_and_call(struct truncator *tr, int (*fn)(void *arg), void *arg)
 	return err;
 }
 
+/* Truncations beside the commits, as long as each leaves at most half of what there was. */
+static int make_rounds(struct truncator *tr)
+{
+	uint64_t used = log_used(tr->log), before = UINT64_MAX;
+	int err = 0, round;
+
+	for (round = 0; round < ROUNDS && used > REST && used <= before / 2 && !err; round++) {
+		err = truncate_locked(tr);
+		before = used;
+		used = log_used(tr->log);
+	}
+	return err;
+}
+
+/* Pages that wait to be written. */
+static size_t count_dirty(struct truncator *tr)
+{
+	size_t count = 0;
+
+	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
+		count += dirty_count(&r->dirty);
+	return count;
+}
+
+/*
+ * Commits may reference pages faster than they are written, so commits and truncation take turns,
+ * until so few are left that commits may wait for them at once.  Where that does not come, for
+ * more are referenced between two turns than one can write, or all are blocked, the end is one
+ * long turn.  The log is frozen before and after.
+ */
+static int take_turns(struct truncator *tr)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE };
+	size_t turns = TRIES * (count_dirty(tr) / TURN);
+	size_t written = increment_possible(tr);
+	int err = 0;
+
+	while (written && !err && turns-- && count_dirty(tr) > TURN) {
+		err = flush(tr);
+		if (!err)
+			err = increment_pages(tr, TURN, &written);
+		log_thaw(tr->log);
+		tell_room(tr, false);
+		nanosleep(&pause, NULL);
+		log_freeze(tr->log);
+	}
+	return err;
+}
+
 /* Most is truncated beside the commits; the log is frozen only for what they added meanwhile. */
 int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg)
 {
-	int err = 0, round;
+	int err;
 
 	pthread_mutex_lock(&tr->lock);
-	for (round = 0; round < ROUNDS && !err && log_used(tr->log) > REST; round++)
-		err = truncate_locked(tr);
+	err = make_rounds(tr);
 	if (!err) {
 		log_freeze(tr->log);
-		err = empty_and_call(tr, fn, arg);
+		err = take_turns(tr);
+		if (!err)
+			err = empty_and_call(tr, fn, arg);
 		log_thaw(tr->log);
 	}
 	pthread_mutex_unlock(&tr->lock);

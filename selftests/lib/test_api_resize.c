@@ -2,7 +2,10 @@
 /* A log that changes its size while threads commit, and the program is killed. */
 #include "api.h"
 
+#include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "os.h"
 
 #define THREADS	4
 #define SPARE	4	/* pages of each thread beside the one that always changes */
@@ -325,6 +328,106 @@ static void hold_log(void *arg)
 	need(write(3, "o", 1) == 1);
 	need(read(4, &byte, 1) == 0);
 	need(!rvm_terminate());
+}
+
+/* What reaches the segment between two syncs of it. */
+static struct {
+	ino_t inode;
+	ssize_t (*pwritev)(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync);
+	int (*datasync)(int fd);
+	size_t bytes;
+	size_t most;
+	size_t sum;
+} seen;
+
+static bool is_segment(int fd)
+{
+	struct stat st;
+
+	return !fstat(fd, &st) && st.st_ino == seen.inode;
+}
+
+static ssize_t seeing_pwritev(int fd, const struct iovec *iov, int count, uint64_t offset,
+			      bool sync)
+{
+	ssize_t n = seen.pwritev(fd, iov, count, offset, sync);
+
+	if (n > 0 && is_segment(fd)) {
+		seen.bytes += n;
+		seen.sum += n;
+		if (seen.bytes > seen.most)
+			seen.most = seen.bytes;
+	}
+	return n;
+}
+
+static int seeing_datasync(int fd)
+{
+	if (is_segment(fd))
+		seen.bytes = 0;
+	return seen.datasync(fd);
+}
+
+static bool see(const char *segment)
+{
+	struct stat st;
+
+	if (stat(segment, &st))
+		return false;
+	memset(&seen, 0, sizeof(seen));
+	seen.inode = st.st_ino;
+	seen.pwritev = os.pwritev;
+	seen.datasync = os.datasync;
+	os.pwritev = seeing_pwritev;
+	os.datasync = seeing_datasync;
+	return true;
+}
+
+static void see_no_more(void)
+{
+	os.pwritev = seen.pwritev;
+	os.datasync = seen.datasync;
+}
+
+/* A byte of every other page, so that no two are written at once. */
+static rvm_return_t change_pages(char *base, unsigned long pages)
+{
+	rvm_return_t code = RVM_SUCCESS;
+	unsigned long page;
+	rvm_tid_t tid;
+
+	for (page = 0; page < pages && !code; page += 2) {
+		rvm_init_tid(&tid);
+		code = rvm_begin_transaction(&tid, no_restore);
+		if (!code)
+			code = rvm_set_range(&tid, base + page * PAGE, 1);
+		base[page * PAGE] = 'c';
+		if (!code)
+			code = rvm_end_transaction(&tid, no_flush);
+	}
+	return code;
+}
+
+/* Little log, and yet many pages: who commits meanwhile does not wait for all of them at once. */
+TEST(a_log_is_emptied_a_few_pages_at_a_time)
+{
+	const unsigned long pages = 512;
+	struct place place;
+	rvm_region_t region;
+
+	ASSERT_TRUE(place_make(&place));
+	ASSERT_EQ(0, truncate(place.seg, pages * PAGE));
+	ASSERT_RVM(RVM_SUCCESS, place_open(&place));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&place, &region, RVM_TRACK_NONE));
+	ASSERT_LE(pages * PAGE, region.length);
+	ASSERT_RVM(RVM_SUCCESS, change_pages(region.vmaddr, pages));
+	ASSERT_TRUE(see(place.seg));
+	EXPECT_RVM(RVM_SUCCESS, set_size(&place, 2 * LOG_BYTES));
+	see_no_more();
+	EXPECT_EQ(pages / 2 * PAGE, seen.sum);
+	EXPECT_GE(32 * PAGE, seen.most);
+	EXPECT_RVM(RVM_SUCCESS, rvm_terminate());
+	place_remove(&place);
 }
 
 TEST(a_log_that_another_process_has_open_keeps_its_size)

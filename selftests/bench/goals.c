@@ -87,6 +87,8 @@ static void set_twice(struct setting *setting)
 	{ "idle", trial_latency, true, set_idle }, \
 	{ "truncating", trial_latency, false, set_truncating } } }
 
+#define RESIZE "latency, log resized"
+
 /* One thread is what more are held against. */
 #define HEAP(is_flush, name) { name, "transactions/s", is_flush, 0, 0, false, false, { \
 	{ "1 thread", trial_heap, true, set_one }, \
@@ -103,11 +105,17 @@ static const struct comparison comparisons[] = {
 		{ "1 thread", trial_restore, true, set_one },
 		{ "2 threads", trial_restore, false, set_two },
 		{ "8 threads", trial_restore, false, set_eight } } },
+	{ "writers", "writes/s", true, 0, 0, false, false, {
+		{ "1 writer", trial_beside, true, set_one },
+		{ "2 writers", trial_beside, false, set_two },
+		{ "8 writers", trial_beside, false, set_eight } } },
 	{ "bytes", "transactions/s", true, 0, 0, false, true, {
 		{ "log 0.5 x data", trial_bytes, false, set_half },
 		{ "log 2 x data", trial_bytes, false, set_twice } } },
 	SPOOLED(1), SPOOLED(2), SPOOLED(4), SPOOLED(8),
 	LATENCY(true, "latency durable"), LATENCY(false, "latency no_flush"),
+	{ RESIZE, "p99.9 in us", true, 4, 0, false, false, {
+		{ "rvm", trial_resize, false, NULL } } },
 	{ "recovery", "bytes/s", true, 0, 0, true, false, {
 		{ "sequential read", trial_recover, true, set_large },
 		{ "CRC32C", NULL, true, NULL },

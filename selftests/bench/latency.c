@@ -1,24 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Trials of the latency of commits. */
-#include <errno.h>
+/* Trials of the latency of commits, alone and beside truncation or changes of the log's size. */
 #include <pthread.h>
-#include <string.h>
-#include <sys/mman.h>
+#include <unistd.h>
 
 #include "clock.h"
 #include "files.h"
-#include "tpca.h"
-#include "trial.h"
+#include "latencies.h"
+#include "tellers.h"
 
-#define LATENCIES	(4UL << 20)
 #define LOOK_EVERY	256	/* transactions between two looks at the log */
-
-static int compare(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
-}
 
 static const struct setting *setting;
 static bool quit;
@@ -40,51 +30,79 @@ static bool is_full(void)
 }
 
 /* Whole transactions, begin to end; those that wait for room in the log as well. */
-static size_t take_latencies(struct teller *teller, uint32_t *ns)
+static void take_latencies(struct teller *teller)
 {
 	uint64_t start = clock_ns(), end = start + setting->ms * 1000000UL, last = start;
-	size_t n = 0;
 
-	while (last < end && n < LATENCIES) {
+	while (last < end) {
 		uint64_t now;
 
 		tpca_commit(teller, restore, setting->flush ? flush : no_flush);
 		teller->done++;
 		now = clock_ns();
-		ns[n++] = now - last < UINT32_MAX ? now - last : UINT32_MAX;
+		if (!latencies_add(now - last))
+			break;
 		last = now;
-		if (n % LOOK_EVERY)
+		if (teller->done % LOOK_EVERY)
 			continue;
 		if (!setting->truncating && is_full())
 			break;
 		last = clock_ns();
 	}
-	return n;
 }
 
 void trial_latency(const struct setting *s, struct outcome *outcome)
 {
-	static const double shares[] = { 0.5, 0.99, 0.999 };
 	struct teller teller = { .size = s->array, .threads = 1, .random = clock_ns() | 1 };
-	uint32_t *ns = mmap(NULL, LATENCIES * sizeof(*ns), PROT_READ | PROT_WRITE,
-			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
 	pthread_t thread;
-	size_t n, i;
 
 	setting = s;
-	if (ns == MAP_FAILED)
-		die("mmap", strerror(errno));
+	latencies_open();
 	teller.base = files_open(s, 0);
 	if (s->truncating && pthread_create(&thread, NULL, truncate_again, NULL))
-		die("pthread_create", strerror(errno));
-	n = take_latencies(&teller, ns);
+		die("pthread_create", "no thread");
+	take_latencies(&teller);
 	if (s->truncating) {
 		__atomic_store_n(&quit, true, __ATOMIC_RELAXED);
 		pthread_join(thread, NULL);
 	}
-	qsort(ns, n, sizeof(*ns), compare);
-	for (i = 0; i < 3; i++)
-		outcome->latency[i] = ns[(size_t)(shares[i] * (n - 1))];
-	outcome->rate = outcome->latency[2] / 1000;
-	outcome->latency[3] = ns[n - 1];
+	latencies_tell(outcome);
+}
+
+static void commit(struct teller *teller)
+{
+	uint64_t start = clock_ns();
+
+	tpca_commit(teller, restore, setting->flush ? flush : no_flush);
+	latencies_add(clock_ns() - start);
+}
+
+/* The log has some time to fill before. */
+static void resize(size_t size)
+{
+	rvm_offset_t length = rvm_mk_offset(0, size);
+	rvm_options_t options;
+	char path[PATH_MAX];
+
+	usleep(setting->ms * 250);
+	files_path(setting, "log", path);
+	rvm_init_options(&options);
+	options.log_dev = path;
+	check("rvm_resize_log", rvm_resize_log(&options, &length));
+}
+
+/* The log grows and shrinks by an eighth, at least once, while threads commit. */
+void trial_resize(const struct setting *s, struct outcome *outcome)
+{
+	uint64_t end = clock_ns() + s->ms * 1000000UL;
+
+	setting = s;
+	latencies_open();
+	tellers_start(s, files_open(s, 50), commit);
+	do {
+		resize(s->log / 8 * 9);
+		resize(s->log);
+	} while (clock_ns() < end);
+	tellers_end(0);
+	latencies_tell(outcome);
 }

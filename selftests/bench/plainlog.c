@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A log that is nothing but a file: one thread at a time writes for all that wait. */
+/*
+ * A log that is nothing but a file: one thread at a time writes for all that wait.  Or each thread
+ * writes for itself, in no order at all.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -64,7 +67,20 @@ static void append(struct teller *teller)
 	pthread_mutex_unlock(&file.lock);
 }
 
-static void measure(const struct setting *setting, int flags, struct outcome *outcome)
+/* Each thread writes its own part of the file: all their writes are on their way at once. */
+static void append_alone(struct teller *teller)
+{
+	size_t length = (TPCA_RECORD + SECTOR - 1) & -SECTOR;
+	size_t part = (APPENDED / teller->threads) & -SECTOR;
+	size_t place = teller->done * length % (part - part % length);
+
+	tpca_change(teller);
+	if (pwrite(file.fd, file.buffer, length, teller->id * part + place) != (ssize_t)length)
+		die("append", strerror(errno));
+}
+
+static void measure(const struct setting *setting, int flags, transact_fn *fn,
+		    struct outcome *outcome)
 {
 	file.fd = files_create(setting, "limit", APPENDED, flags);
 	file.direct = flags;
@@ -72,15 +88,20 @@ static void measure(const struct setting *setting, int flags, struct outcome *ou
 	if (!file.buffer)
 		die("append", "no memory");
 	memset(file.buffer, 0x5a, GROUP_MAX);
-	rate_measure(setting, append, rate_memory(setting), NULL, outcome);
+	rate_measure(setting, fn, rate_memory(setting), NULL, outcome);
 }
 
 void trial_append(const struct setting *setting, struct outcome *outcome)
 {
-	measure(setting, 0, outcome);
+	measure(setting, 0, append, outcome);
 }
 
 void trial_direct(const struct setting *setting, struct outcome *outcome)
 {
-	measure(setting, O_DIRECT | O_DSYNC, outcome);
+	measure(setting, O_DIRECT | O_DSYNC, append, outcome);
+}
+
+void trial_beside(const struct setting *setting, struct outcome *outcome)
+{
+	measure(setting, O_DIRECT | O_DSYNC, append_alone, outcome);
 }

@@ -62,6 +62,9 @@ trial_fn trial_restore, trial_no_restore, trial_stores, trial_copies;
 /* The same bytes appended and synced, one write for all that wait. */
 trial_fn trial_append, trial_direct;
 
+/* The same bytes written and synced by each thread alone: what the disk does at once. */
+trial_fn trial_beside;
+
 /* Blocks of the recoverable heap that come and go, one in each transaction. */
 trial_fn trial_heap;
 
@@ -70,6 +73,9 @@ trial_fn trial_bytes;
 
 /* Commit latencies of one thread. */
 trial_fn trial_latency;
+
+/* Those of several, while the log changes its size. */
+trial_fn trial_resize;
 
 /*
  * Bytes of log a second, of one log: reading it, its CRC32C, recovery, and the two parts of that,

@@ -51,7 +51,7 @@ static bool is_open_here(const char *path)
 
 /* What an errno means in rvm_resize_log(). */
 static const struct code resizing[] = {
-	{ ERANGE, RVM_EOFFSET }, { EFBIG, RVM_ENO_SPACE },
+	{ ERANGE, RVM_EOFFSET },
 	{ 0, 0 }
 };
 

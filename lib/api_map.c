@@ -12,7 +12,6 @@
 /* What an errno means in rvm_map(). */
 static const struct code mapping[] = {
 	{ EEXIST, RVM_EVM_OVERLAP }, { EBUSY, RVM_EOVERLAP }, { EINVAL, RVM_EREGION },
-	{ EMFILE, RVM_ENO_MEMORY }, { ENFILE, RVM_ENO_MEMORY },
 	{ 0, 0 }
 };
 

@@ -65,7 +65,9 @@ static int add_range(struct tx *tx, struct region *region, uint64_t start, uint6
 		.length = end - start,
 		.data = data,
 	};
-	return region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT);
+	if (region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT))
+		return err_set(ENOMEM, "out of memory to note which pages are changed");
+	return 0;
 }
 
 static int gather_part(struct tx *tx, struct tx_part *part)
@@ -411,6 +413,7 @@ int abort_tx(struct txs *txs, struct truncator *tr, struct tx *tx)
 		err = fits(tr, tx) ? undo_from_segments(tr, tx) : refuse_abort();
 		if (err)
 			return err;
+		err_clear();	/* that it does not fit is no error here */
 	} else if (tx->n_tracked) {
 		err = abort_tracked(tx);
 	} else {

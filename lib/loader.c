@@ -419,7 +419,7 @@ rvm_return_t rvm_release_segment(unsigned long nregions, rvm_region_def_t **defs
 		return fail(RVM_EREGION_DEF, "there are no definitions of regions");
 	for (i = 0; i < nregions; i++) {
 		late = release_def(&(*defs)[i]);
-		if (late && late != RVM_EINIT && late != RVM_ENOT_MAPPED)
+		if (late && late != RVM_EINIT && late != RVM_ELOG && late != RVM_ENOT_MAPPED)
 			keep = rvm_true;
 		if (late && !code) {
 			code = late;

@@ -77,6 +77,29 @@ static int check_place(const char *base, uint64_t length)
 	return RVM_ENOT_MAPPED;
 }
 
+static int started(void)
+{
+	if (heap.up)
+		return 0;
+	err_set(EINVAL, "no heap is started: call rds_load_heap() or rds_start_heap()");
+	return EHEAP_INIT;
+}
+
+/* The program may have ended the library under the heap. */
+int rds_reach(rvm_tid_t *tid)
+{
+	int code = started();
+	rvm_tid_t own;
+
+	if (!code)
+		code = begin(&tid, &own);
+	if (!code)
+		code = rvm_set_range(tid, heap.geometry.base, 0);
+	if (tid == &own)
+		loader_undo(&own);
+	return code;
+}
+
 /* Make a heap. */
 
 static int put_heap(rvm_tid_t *tid, const struct rds_geometry *geometry, const uint8_t uuid[16])
@@ -287,7 +310,7 @@ int rds_start_heap(char *addr, int *err)
 
 static int stop_heap(void)
 {
-	int code = rds_testsw ? rds_heap_check(&heap) : 0;
+	int code = rds_testsw && !rds_reach(NULL) ? rds_heap_check(&heap) : 0;
 
 	return code ? code : rds_heap_stop(&heap);
 }
@@ -373,22 +396,12 @@ int rds_unload_heap(int *err)
 
 /* Allocate and free. */
 
-static int started(void)
-{
-	if (heap.up)
-		return 0;
-	err_set(EINVAL, "no heap is started: call rds_load_heap() or rds_start_heap()");
-	return EHEAP_INIT;
-}
-
 int rds_prealloc(unsigned long size, unsigned long nblocks, rvm_tid_t *tid, int *err)
 {
 	int code;
 
 	err_clear();
-	code = started();
-	if (!code && tid)
-		code = rvm_set_range(tid, heap.geometry.base, 0);
+	code = rds_reach(tid);
 	if (!code)
 		code = rds_heap_prealloc(&heap, size, nblocks);
 	if (!code && !tid)
@@ -432,7 +445,7 @@ int rds_free(char *addr, rvm_tid_t *tid, int *err)
 int rds_maxblock(unsigned long size)
 {
 	err_clear();
-	return rds_heap_fits(&heap, size) ? TRUE : FALSE;
+	return !rds_reach(NULL) && rds_heap_fits(&heap, size) ? TRUE : FALSE;
 }
 
 /* Free later. */
@@ -461,7 +474,9 @@ int rds_fake_free(char *addr, intentionList_t *list)
 	int code;
 
 	err_clear();
-	code = list ? rds_heap_used(&heap, addr) : bad_args("there is no list of blocks");
+	code = list ? rds_reach(NULL) : bad_args("there is no list of blocks");
+	if (!code)
+		code = rds_heap_used(&heap, addr);
 	if (!code)
 		code = make_room(list);
 	if (!code)

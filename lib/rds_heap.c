@@ -39,7 +39,7 @@ int rds_heap_start(struct rds_heap *heap, const struct rds_geometry *geometry)
 	memset(&heap->counters, 0, sizeof(heap->counters));
 	for (i = 0; i < RDS_CACHES; i++)
 		rds_cache_start(&heap->caches[i], geometry->nlists);
-	code = rds_lists_init(&heap->lists, geometry->nlists) ? RVM_ENO_MEMORY : 0;
+	code = rds_lists_init(&heap->lists, geometry->nlists) ? no_memory() : 0;
 	if (!code)
 		code = rds_space_scan(heap);
 	if (code)

@@ -163,8 +163,10 @@ static int end_run(struct walk *w)
 		return 0;
 	if (w->blocks > 1)
 		code = put_run(w);
-	if (!code && rds_lists_add(&w->heap->lists, w->run))
+	if (!code && rds_lists_add(&w->heap->lists, w->run)) {
+		err_set(ENOMEM, "out of memory for the heap's lists");
 		code = RVM_ENO_MEMORY;
+	}
 	w->blocks = 0;
 	w->run.chunks = 0;
 	return code;

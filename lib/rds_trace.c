@@ -70,7 +70,9 @@ int rds_trace_dump_heap(void)
 	if (!rds_tracing || !rds_tracing_file)
 		return bad_args("tracing is off: turn it on with rds_trace_on()");
 	rds_trace("all blocks:");
-	code = rds_heap_each(rds_heap(), dump_block, rds_tracing_file);
+	code = rds_reach(NULL);
+	if (!code)
+		code = rds_heap_each(rds_heap(), dump_block, rds_tracing_file);
 	rds_trace("all blocks = %d", code);
 	return code;
 }

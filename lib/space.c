@@ -39,9 +39,10 @@ int space_area_size(const struct logfile *file, uint64_t area_offset, uint64_t s
 	return 0;
 }
 
+/* No file can be so long: who asked for it is told the same as of a disk that is full. */
 static int write_error(const struct logfile *file, uint64_t total, int err)
 {
-	return err_set(-err, "log %s: cannot write all of its %" PRIu64 " bytes: %s",
+	return err_set(err == -EFBIG ? ENOSPC : -err, "log %s: cannot write all of its %" PRIu64 " bytes: %s",
 		       file->path, total, err_name(err));
 }
 

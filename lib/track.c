@@ -59,6 +59,7 @@ static int open_best(const struct track_map *map, char *why, size_t size, struct
 	for (i = 0; i < N_TRACKERS && trackers[i]->tracks; i++) {
 		if (!usable(trackers[i], map)) {
 			add_why(why, size, "%s: used", trackers[i]->name);
+			err_clear();	/* of the trackers that were no use */
 			return trackers[i]->open(map, out);
 		}
 		add_why(why, size, "%s: %s; ", trackers[i]->name, err_text());

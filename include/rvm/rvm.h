@@ -346,9 +346,9 @@ const char *rvm_error(void);
  * tracker.  From here to the end of the transaction no other transaction is
  * tracked there: another thread's begin waits.
  *
- * Return: RVM_SUCCESS; RVM_EINIT; RVM_ETID tid is NULL or in use;
- * RVM_ENOT_MAPPED; RVM_ETRACKER the region has no tracker; RVM_ECONFLICT this
- * thread tracks the region already; RVM_ENO_MEMORY; RVM_EIO.
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_ETID tid is NULL or
+ * in use; RVM_EREGION not a region record; RVM_ENOT_MAPPED; RVM_ETRACKER the region
+ * has no tracker; RVM_ECONFLICT this thread tracks the region already; RVM_ENO_MEMORY.
  */
 rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 
@@ -394,7 +394,7 @@ rvm_return_t rvm_grow_segment(const char *data_dev, rvm_offset_t length);
  * rvm_query_log() - where the log stands
  * @info: filled in
  *
- * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open.
+ * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_EOPTIONS @info is NULL.
  */
 rvm_return_t rvm_query_log(rvm_log_info_t *info);
 
@@ -464,8 +464,8 @@ typedef void (*rvm_progress_t)(void *arg, uint64_t done, uint64_t total);
  * the library, but not make a backup, change the log's size or terminate.
  *
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_EOPTIONS @dir
- * is NULL, empty, or exists; RVM_EPERM; RVM_ENO_SPACE; RVM_EIO;
- * RVM_ENAME_TOO_LONG; RVM_ENO_MEMORY.
+ * is NULL, empty, or exists; RVM_EPERM; RVM_ENO_SPACE; RVM_EIO; RVM_ELOG_DAMAGED a
+ * segment is shorter than when it was mapped; RVM_ENAME_TOO_LONG; RVM_ENO_MEMORY.
  */
 rvm_return_t rvm_backup(const char *dir, rvm_progress_t progress, void *arg);
 

@@ -66,8 +66,8 @@ rvm_return_t rvm_create_segment(char *dev, rvm_offset_t devlen, rvm_options_t *o
  * Either all regions are mapped or none.
  *
  * Return: RVM_SUCCESS; RVM_ESEGMENT_HDR no load map, or a damaged one;
- * RVM_EVM_OVERLAP something is mapped at an address, it is left alone; or a
- * code of rvm_map().
+ * RVM_EVM_OVERLAP something is mapped at an address, it is left alone; RVM_EREGION_DEF
+ * @nregions or @defs is NULL; or a code of rvm_map().
  */
 rvm_return_t rvm_load_segment(char *dev, rvm_offset_t devlen, rvm_options_t *options,
 			      unsigned long *nregions, rvm_region_def_t **defs);
@@ -79,7 +79,7 @@ rvm_return_t rvm_load_segment(char *dev, rvm_offset_t devlen, rvm_options_t *opt
  *
  * Return: RVM_SUCCESS; RVM_EUNCOMMIT a transaction is open on a region: that one
  * stays mapped and the call may be repeated; RVM_EREGION_DEF there are no
- * definitions; RVM_EINIT or RVM_ENOT_MAPPED the regions had gone already.
+ * definitions; RVM_EINIT, RVM_ELOG or RVM_ENOT_MAPPED the regions had gone already.
  */
 rvm_return_t rvm_release_segment(unsigned long nregions, rvm_region_def_t **defs);
 

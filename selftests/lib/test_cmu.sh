@@ -36,7 +36,7 @@ fresh()
 }
 
 echo "TAP version 13"
-echo "1..35"
+echo "1..46"
 
 expect "the offset macros work on lvalues" "|0" "$here/offsets"
 
@@ -155,6 +155,37 @@ expect "a run dies while it cuts" "|3" "$here/tree" "$log" "$data" die
 expect "all is there" "125 directories, 125 counted, top /|0" "$here/tree" "$log" "$data" list
 expect "and more threads go on" "293 directories, 293 counted, top /|0" \
 	"$here/tree" "$log" "$data" grow 8 20
+
+# killed ROUNDS STEP: its status; the last number it told was flushed
+killed()
+{
+	# shellcheck disable=SC2317 # expect() calls it
+	"$here/library" "$log" "$data" kill "$@" > "$dir/told" 2> /dev/null
+}
+
+# look: is there what was flushed, and what these rounds come to?
+look()
+{
+	# shellcheck disable=SC2317 # expect() calls it
+	"$here/library" "$log" "$data" look "$(tail -n 1 "$dir/told")" | sed 's/[0-9]\{1,\}/N/g'
+}
+
+fresh
+echo 0 > "$dir/told"
+expect "a library of four regions opens" "|0" "$here/library" "$log" "$data" create
+expect "nothing is in it" "0 books, 0 lent, 0 readers, after 0 rounds|0" \
+	"$here/library" "$log" "$data" look 0
+expect "readers come and go for a day" "|0" \
+	sh -c "\"$here/library\" \"$log\" \"$data\" work 61 > \"$dir/told\""
+expect "the next day each list is what it was" "48 books, 81 lent, 5 readers, after 61 rounds|0" \
+	"$here/library" "$log" "$data" look 61
+for step in 1 4 9; do
+	expect "it is killed before change $step of a round" "|137" killed 83 $step
+	expect "what was flushed is there, and nothing of that round" \
+		"N books, N lent, N readers, after N rounds|0" look
+done
+expect "and it opens again" "|0" \
+	sh -c "\"$here/library\" \"$log\" \"$data\" work 40 > \"$dir/told\""
 
 expect "all names have the types and values that they had" "0 wrong|0" "$here/names"
 

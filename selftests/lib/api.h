@@ -425,6 +425,17 @@ static inline bool tracker_left_out(const char *name)
 	return false;
 }
 
+/* Would one variant at least stay? */
+static inline bool may_leave_out(const struct __fixture_metadata *fixture)
+{
+	struct __fixture_variant_metadata *variant;
+
+	for (variant = fixture->variant; variant; variant = variant->next)
+		if (tracker_expected(variant->name) && !tracker_left_out(variant->name))
+			return true;
+	return false;
+}
+
 /*
  * Take the variants out whose trackers are not expected here, or left out.  A suite with
  * variants calls it in its last constructor.
@@ -435,13 +446,16 @@ static inline void drop_variants(void)
 	struct __fixture_variant_metadata **link;
 
 	for (fixture = __fixture_list; fixture; fixture = fixture->next) {
+		bool may = may_leave_out(fixture);
+
 		for (link = &fixture->variant; *link;) {
-			if (tracker_expected((*link)->name) && !tracker_left_out((*link)->name)) {
+			const char *name = (*link)->name;
+
+			if (tracker_expected(name) && !(may && tracker_left_out(name))) {
 				link = &(*link)->next;
 				continue;
 			}
-			printf("# %s.%s: left out here\n", fixture->name,
-			       (*link)->name);
+			printf("# %s.%s: left out here\n", fixture->name, name);
 			*link = (*link)->next;
 		}
 	}

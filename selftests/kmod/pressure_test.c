@@ -110,9 +110,9 @@ static uint64_t reclaim(FIXTURE_DATA(pressure) *self, const char *file, const ch
 	unsigned int tries;
 	uint64_t resident = PAGES;
 
-	for (tries = 0; tries < 200 && resident > DIRTY; tries++) {
+	for (tries = 0; tries < 20 && resident > DIRTY; tries++) {
 		if (tries)
-			usleep(10000);	/* somebody may hold a page for a moment */
+			usleep(100000);	/* somebody may hold a page for a moment */
 		if (madvise(self->r.data, PAGES * PAGE, MADV_DONTNEED))
 			abort();
 		write_file(file, text);

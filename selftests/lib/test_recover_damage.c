@@ -2,13 +2,6 @@
 /* Recovery: a torn tail is dropped, damage is reported, and no changed bit is ever replayed. */
 #include "recovery.h"
 
-/* test_corruption flips all bits; here they are some, and fewer where each takes long. */
-#ifdef __SANITIZE_ADDRESS__
-#define RARER	5
-#else
-#define RARER	1
-#endif
-
 FIXTURE(recover)
 {
 	struct crashed crashed;
@@ -114,7 +107,7 @@ TEST_F_TIMEOUT(recover, never_replays_a_flipped_bit, 300)
 	uint64_t first = 8 * (self->crashed.before.tail - self->crashed.before.head);
 	uint64_t last = 8 * (self->crashed.after.tail - self->crashed.before.head);
 
-	for (bit = 0; bit < last; bit += 3 * RARER) {
+	for (bit = 0; bit < last; bit += 3) {
 		uint64_t at = position(self->crashed.before.head + bit / 8);
 		int64_t number;
 
@@ -130,8 +123,8 @@ TEST_F_TIMEOUT(recover, never_replays_a_flipped_bit, 300)
 			dropped += number < 20;
 		}
 	}
-	ASSERT_GT(reported, 10000 / RARER);
-	ASSERT_GT(dropped, 5000 / RARER);
+	ASSERT_GT(reported, 10000);
+	ASSERT_GT(dropped, 5000);
 	TH_LOG("%llu flips reported, %llu dropped with the tail", (unsigned long long)reported,
 	       (unsigned long long)dropped);
 }
@@ -155,7 +148,7 @@ TEST_F_TIMEOUT(recover, reports_any_flipped_bit_of_a_log_that_was_closed, 300)
 	self->crashed.image = mem_save(LOG);
 	self->crashed.segment = mem_save(SEG);
 	last = 8 * (state.tail - state.head);
-	for (bit = 0; bit < last; bit += 5 * RARER) {
+	for (bit = 0; bit < last; bit += 5) {
 		put_back(&self->crashed);
 		mem_find(LOG)->data[position(state.head + bit / 8)] ^= 1 << bit % 8;
 		ASSERT_EQ(-EUCLEAN, recovered(MOST));

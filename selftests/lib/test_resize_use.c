@@ -511,8 +511,7 @@ static void *commit_on(void *arg)
 /* Power is lost at some call of either, and what was acknowledged is there. */
 TEST(power_may_be_lost_while_a_thread_commits)
 {
-	unsigned int rounds = getenv("RVM_VM") ? 20 : getenv("RVM_QUICK") ? 50 : 150;
-	unsigned int round, seed = 5, resized = 0;
+	unsigned int rounds = getenv("RVM_VM") ? 20 : 150, round, seed = 5, resized = 0;
 
 	for (round = 0; round < rounds; round++) {
 		struct committer c = { .acked = 10 };

@@ -27,14 +27,12 @@
  * @tx: the tracked transaction
  * @region: the region
  * @page: the page at hand
- * @part: the next explicit transaction whose declared bytes are left out
  * @fn: what to do with each run
  */
 struct walk {
 	struct tx *tx;
 	struct region *region;
 	const struct track_page *page;
-	struct tx_part *part;
 	range_fn *fn;
 };
 
@@ -145,21 +143,6 @@ static int undo_changed(void *arg, uint64_t start, uint64_t end)
 	return 0;
 }
 
-/* Leave out the bytes that explicit transactions declared, one of them a level. */
-static int cut_out(void *arg, uint64_t start, uint64_t end)
-{
-	struct walk *walk = arg;
-	struct tx_part *part = walk->part;
-	int err;
-
-	if (!part)
-		return walk->fn(walk, start, end);
-	walk->part = part->next_in_region;
-	err = rangeset_gaps(&part->ranges, start, end, cut_out, walk);
-	walk->part = part;
-	return err;
-}
-
 static int walk_page(void *arg, const struct track_page *page)
 {
 	struct walk *walk = arg;
@@ -168,25 +151,12 @@ static int walk_page(void *arg, const struct track_page *page)
 	int err = 0;
 
 	walk->page = page;
-	walk->part = walk->region->parts;
 	while (!err &&
 	       diff_next(page->live, page->committed, TRACK_PAGE_SIZE, JOIN, &start, &end)) {
-		err = cut_out(walk, base + start, base + end);
+		err = parts_gaps(walk->region->parts, base + start, base + end, walk->fn, walk);
 		start = end;
 	}
 	return err;
-}
-
-static void lock_parts(struct region *region)
-{
-	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
-		pthread_mutex_lock(&part->lock);
-}
-
-static void unlock_parts(struct region *region)
-{
-	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
-		pthread_mutex_unlock(&part->lock);
 }
 
 /* Call @fn for each run of changed bytes of a region, as offsets in it. */
@@ -196,9 +166,9 @@ static int walk_region(struct tx *tx, struct region *region, range_fn *fn)
 	struct tracker *tracker = region->tracker;
 	int err;
 
-	lock_parts(region);
+	parts_lock(region);
 	err = tracker->ops->collect(tracker, tx_tid(tx), walk_page, &walk);
-	unlock_parts(region);
+	parts_unlock(region);
 	return err;
 }
 

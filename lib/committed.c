@@ -79,20 +79,17 @@ static void copy_page(struct region *region, uint64_t page, char *to)
 static bool copy_shared(struct region *region, const uint64_t *pages, size_t n, char *to,
 			bool *copied)
 {
-	struct tx_part *part;
 	size_t i;
 
 	if (!lock_region(region))
 		return false;
-	for (part = region->parts; part; part = part->next_in_region)
-		pthread_mutex_lock(&part->lock);
+	parts_lock(region);
 	for (i = 0; i < n; i++) {
 		copied[i] = !shared_reference(region, pages[i]);
 		if (copied[i])
 			copy_page(region, pages[i], to + (i << TRACK_PAGE_SHIFT));
 	}
-	for (part = region->parts; part; part = part->next_in_region)
-		pthread_mutex_unlock(&part->lock);
+	parts_unlock(region);
 	pthread_mutex_unlock(&region->lock);
 	return true;
 }

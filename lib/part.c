@@ -80,6 +80,48 @@ static void leave_region(struct tx_part *part)
 		region->parts = part->next_in_region;
 }
 
+void parts_lock(struct region *region)
+{
+	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
+		pthread_mutex_lock(&part->lock);
+}
+
+void parts_unlock(struct region *region)
+{
+	for (struct tx_part *part = region->parts; part; part = part->next_in_region)
+		pthread_mutex_unlock(&part->lock);
+}
+
+/**
+ * struct gaps - a walk over bytes that no explicit transaction declared
+ * @part: the next transaction whose bytes are left out
+ * @fn: called for what remains
+ * @arg: its first argument
+ */
+struct gaps {
+	const struct tx_part *part;
+	range_fn *fn;
+	void *arg;
+};
+
+/* Leave out the bytes of one transaction, and of the others below it. */
+static int cut_out(void *arg, uint64_t start, uint64_t end)
+{
+	const struct gaps *gaps = arg;
+
+	return parts_gaps(gaps->part, start, end, gaps->fn, gaps->arg);
+}
+
+int parts_gaps(const struct tx_part *part, uint64_t start, uint64_t end, range_fn *fn, void *arg)
+{
+	struct gaps gaps = { .fn = fn, .arg = arg };
+
+	if (!part)
+		return fn(arg, start, end);
+	gaps.part = part->next_in_region;
+	return rangeset_gaps(&part->ranges, start, end, cut_out, &gaps);
+}
+
 static bool contains(const struct tx_part *part, const char *addr)
 {
 	return (uintptr_t)addr - (uintptr_t)part->base < part->length;

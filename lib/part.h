@@ -67,6 +67,24 @@ void parts_undo(struct tx *tx);
  */
 void parts_finish(struct txs *txs, struct tx *tx, uint64_t lsn);
 
+/** parts_lock() - let no transaction declare bytes of a region; the region's lock is held */
+void parts_lock(struct region *region);
+
+/** parts_unlock() - after parts_lock() */
+void parts_unlock(struct region *region);
+
+/**
+ * parts_gaps() - walk the pieces of bytes that no explicit transaction declared
+ * @part: a region's first part, after parts_lock()
+ * @start: the first byte, as an offset in the region
+ * @end: the byte after the last
+ * @fn: called for each piece
+ * @arg: for @fn
+ *
+ * Return: 0 or what @fn returned.
+ */
+int parts_gaps(const struct tx_part *part, uint64_t start, uint64_t end, range_fn *fn, void *arg);
+
 /** part_share() - let tracked transactions on the region see the part */
 void part_share(struct tx_part *part);
 

@@ -20,12 +20,14 @@
  * @thread: its number in its own pid namespace
  * @tid: the transaction
  * @kind: enum rvm_track_kind of the transaction
+ * @at: where in the page it writes, 0 if it is no store of a program
  */
 struct writer {
 	u64 ip;
 	u32 thread;
 	u32 tid;
 	u32 kind;
+	u32 at;
 };
 
 bool rvmt_track_tid_ok(u32 tid)
@@ -61,8 +63,10 @@ static struct writer find_writer(const struct rvmt_region *region, const struct 
 	if (current->mm != vmf->vma->vm_mm || current->flags & PF_KTHREAD)
 		return writer;
 	/* page_mkwrite() is not told FAULT_FLAG_USER, but a system call shows. */
-	if (syscall_get_nr(current, task_pt_regs(current)) == -1)
+	if (syscall_get_nr(current, task_pt_regs(current)) == -1) {
 		writer.ip = instruction_pointer(task_pt_regs(current));
+		writer.at = offset_in_page(vmf->real_address);
+	}
 	find_thread(region->ctl, &writer);
 	return writer;
 }
@@ -108,7 +112,7 @@ static void fill_slot(struct rvmt_page *page, struct folio *folio, const struct 
 	page->desc->ip = writer->ip;
 	page->desc->tid = page->tid;
 	page->desc->thread = writer->thread;
-	page->desc->reserved = 0;
+	page->desc->at = writer->at;
 }
 
 /* Put a page at the front of its owner's chain, unless the entry is taken. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "committed.h"
 #include "instance.h"
 #include "log.h"
@@ -100,6 +101,8 @@ static rvm_return_t start(rvm_options_t *options)
 		options = &defaults;
 	}
 	code = check_options(options);
+	if (!code)
+		code = start_checks();
 	if (code)
 		return code;
 	statistics_start();
@@ -137,11 +140,20 @@ rvm_return_t rvm_initialize(const char *version, rvm_options_t *options)
 	return code;
 }
 
+static void check_regions(void)
+{
+	check_lock(&rvm.txs);
+	for (struct region *r = rvm.regions.first; r; r = r->next)
+		check_unmapping(&rvm.txs, r);
+	check_unlock(&rvm.txs);
+}
+
 static rvm_return_t stop_log(void)
 {
 	rvm_return_t code = flush_all();
 	int err;
 
+	check_regions();
 	log_watch(rvm.log, NULL, NULL);
 	truncator_stop(&rvm.truncator);
 	regions_free(&rvm.regions);

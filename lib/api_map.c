@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "check.h"
 #include "instance.h"
 #include "log.h"
 #include "segment.h"
@@ -96,6 +97,23 @@ rvm_return_t rvm_grow_segment(const char *data_dev, rvm_offset_t length)
 	return code;
 }
 
+/* A region that cannot be checked where that is asked for does not stay. */
+static int map_checked(struct segment *segment, const struct region_spec *spec,
+		       struct region **out)
+{
+	int err;
+
+	check_lock(&rvm.txs);
+	err = region_map(&rvm.regions, rvm.log, segment, spec, out);
+	if (!err) {
+		err = check_mapped(&rvm.txs, *out);
+		if (err)
+			region_unmap(&rvm.regions, *out);
+	}
+	check_unlock(&rvm.txs);
+	return err;
+}
+
 static int map_region(rvm_region_t *region, unsigned long flags)
 {
 	struct region_spec spec = {
@@ -117,7 +135,7 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 	if (!err)
 		err = truncate_orphans(&rvm.truncator, rvm.progress, rvm.progress_arg);
 	if (!err)
-		err = region_map(&rvm.regions, rvm.log, segment, &spec, &mapped);
+		err = map_checked(segment, &spec, &mapped);
 	if (err)
 		return err;
 	region->vmaddr = mapped->base;
@@ -153,13 +171,24 @@ rvm_return_t find_region(const rvm_region_t *record, struct region **out)
 	return RVM_SUCCESS;
 }
 
+static int unmap_checked(struct region *region)
+{
+	int err;
+
+	check_lock(&rvm.txs);
+	check_unmapping(&rvm.txs, region);
+	err = truncate_unmap(&rvm.truncator, region);
+	check_unlock(&rvm.txs);
+	return err;
+}
+
 static rvm_return_t unmap_region(struct region *region)
 {
 	if (txs_forget(&rvm.txs, region))
 		return fail(RVM_EUNCOMMIT,
 			    "%s: the region at %p has transactions that have not ended",
 			    region->segment->path, region->base);
-	return code_of(truncate_unmap(&rvm.truncator, region), unmapping);
+	return code_of(unmap_checked(region), unmapping);
 }
 
 rvm_return_t rvm_unmap(rvm_region_t *region)

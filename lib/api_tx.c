@@ -2,6 +2,7 @@
 /* Transactions: begin, set_range, modify_bytes, end, abort. */
 #include <string.h>
 
+#include "check.h"
 #include "commit.h"
 #include "instance.h"
 #include "thread.h"
@@ -86,11 +87,25 @@ rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region)
 	return code ? code : begin_tracked(tid, mapped);
 }
 
+static rvm_return_t begin_explicit(rvm_tid_t *tid, bool keep, bool checked)
+{
+	struct tx *tx;
+	int err;
+
+	err = tx_begin(&rvm.txs, keep, &tx);
+	if (!err && checked) {
+		err = check_begin(&rvm.txs, tx);
+		if (err)
+			tx_finish(&rvm.txs, tx, 0);
+	}
+	if (!err)
+		fill_tid(tid, tx, tx->id);
+	return code_of(err, NULL);
+}
+
 rvm_return_t rvm_begin_transaction(rvm_tid_t *tid, rvm_mode_t mode)
 {
 	rvm_return_t code = enter_log();
-	struct tx *tx;
-	int err;
 
 	if (!code)
 		code = check_new(tid);
@@ -98,12 +113,9 @@ rvm_return_t rvm_begin_transaction(rvm_tid_t *tid, rvm_mode_t mode)
 		return code;
 	if (mode == rvm_tracked)
 		return begin_tracked(tid, NULL);
-	if (mode != restore && mode != no_restore)
-		return fail(RVM_EMODE, "begin with restore, no_restore or rvm_tracked");
-	err = tx_begin(&rvm.txs, mode == restore, &tx);
-	if (!err)
-		fill_tid(tid, tx, tx->id);
-	return code_of(err, NULL);
+	if (mode != restore && mode != no_restore && mode != rvm_checked)
+		return fail(RVM_EMODE, "begin with restore, no_restore, rvm_tracked or rvm_checked");
+	return begin_explicit(tid, mode != no_restore, mode == rvm_checked || rvm.txs.checks.all);
 }
 
 rvm_return_t rvm_set_range(rvm_tid_t *tid, void *dest, rvm_length_t length)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "check.h"
 #include "commit.h"
 #include "diff.h"
 #include "err.h"
@@ -277,6 +278,9 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 	uint64_t lsn = 0;
 	int err, end_err = 0;
 
+	err = tx->checked ? check_end(txs, tx) : 0;
+	if (err)
+		return err;
 	lock_regions(tx);
 	err = put_in_log(tr, tx, durable, &lsn);
 	if (!still_open(tr, err))
@@ -287,7 +291,7 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 	if (!err)
 		statistics_commit(durable, tx->n_declared, tx->declared_bytes, tx->ranges,
 				  tx->n_ranges);
-	tx_finish(txs, tx, lsn);
+	check_finish(txs, tx, lsn);
 	*ticket = lsn;
 	if (!err)
 		err = end_err;
@@ -377,8 +381,10 @@ static int refuse_abort(void)
 
 int abort_tx(struct txs *txs, struct truncator *tr, struct tx *tx)
 {
-	int err = 0;
+	int err = tx->checked && tx->restore ? check_abort(txs, tx) : 0;
 
+	if (err)
+		return err;
 	if (!tx->restore) {
 		err = fits(tr, tx) ? undo_from_segments(tr, tx) : refuse_abort();
 		if (err)
@@ -390,6 +396,6 @@ int abort_tx(struct txs *txs, struct truncator *tr, struct tx *tx)
 		parts_undo(tx);
 	}
 	statistics_abort();
-	tx_finish(txs, tx, 0);
+	check_finish(txs, tx, 0);
 	return err;
 }

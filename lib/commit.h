@@ -25,7 +25,7 @@ struct txs;
  * @durable: wait until the record, and all before it, is durable
  * @ticket: set to the LSN that is durable when and only when the transaction is
  *
- * Return: 0; -EFBIG, -ENOMEM, or an error of truncation: the transaction is still open
+ * Return: 0; -EREMCHG a checked transaction forgot bytes; -EFBIG, -ENOMEM, or an error of truncation: the transaction is still open
  * and nothing has changed; -EIO the log or the tracker failed: the transaction
  * has ended, and whether it is durable is known after recovery.
  */

@@ -35,6 +35,16 @@ static bool is_store(const siginfo_t *info, const ucontext_t *context)
 #endif
 }
 
+static uint64_t instruction(const ucontext_t *context)
+{
+#ifdef __x86_64__
+	return context->uc_mcontext.gregs[REG_RIP];
+#else
+	(void)context;
+	return 0;
+#endif
+}
+
 static void set_default(int sig)
 {
 	struct sigaction action = { .sa_handler = SIG_DFL };
@@ -128,7 +138,7 @@ static void handle(int sig, siginfo_t *info, void *arg)
 
 	(void)sig;
 	if (is_store(info, context))
-		verdict = judge(info->si_addr, &offset);
+		verdict = judge(info->si_addr, instruction(context), &offset);
 	if (verdict == FAULT_REFUSED)
 		refuse(info, context, offset);
 	else if (verdict == FAULT_FOREIGN)

@@ -26,11 +26,12 @@ enum fault_verdict {
 /**
  * typedef fault_fn - judges a store; runs with all signals blocked
  * @addr: the address
+ * @ip: the instruction
  * @offset: for FAULT_REFUSED, its offset in the region
  *
  * Return: the verdict.
  */
-typedef enum fault_verdict (*fault_fn)(void *addr, uint64_t *offset);
+typedef enum fault_verdict (*fault_fn)(void *addr, uint64_t ip, uint64_t *offset);
 
 /**
  * fault_check() - is SIGSEGV ours or still to be had?

@@ -21,6 +21,7 @@ static const struct code common[] = {
 	{ EPERM, RVM_EPERM }, { EROFS, RVM_EPERM }, { ENOSPC, RVM_ENO_SPACE },
 	{ EDQUOT, RVM_ENO_SPACE }, { EDEADLK, RVM_ECONFLICT }, { EBUSY, RVM_ELOG_LOCKED },
 	{ EINVAL, RVM_ELOG }, { ELOOP, RVM_EIO }, { EUSERS, RVM_EUNCOMMIT },
+	{ EREMCHG, RVM_EFORGOTTEN },
 	{ 0, RVM_EINTERNAL }
 };
 
@@ -50,6 +51,7 @@ static void begin_child(void)
 	pthread_mutex_init(&rvm.lock, NULL);
 	pthread_mutex_init(&rvm.layout, NULL);
 	pthread_mutex_init(&rvm.txs.lock, NULL);
+	pthread_mutex_init(&rvm.txs.checks.lock, NULL);
 }
 
 void watch_forks(void)

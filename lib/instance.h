@@ -94,6 +94,9 @@ static inline rvm_return_t enter_log(void)
 /** check_options() - RVM_SUCCESS, RVM_EOPTIONS, RVM_EPAGER or RVM_ENAME_TOO_LONG with a text */
 rvm_return_t check_options(const rvm_options_t *options);
 
+/** start_checks() - do what RVM_CHECK in the environment says; RVM_SUCCESS or RVM_EOPTIONS */
+rvm_return_t start_checks(void);
+
 /** flush_all() - wait until all that is committed is durable; RVM_SUCCESS or RVM_EIO */
 rvm_return_t flush_all(void);
 

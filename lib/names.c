@@ -22,12 +22,13 @@ static const struct name codes[] = {
 	NAME(RVM_ELOG_LOCKED), NAME(RVM_ELOG_DAMAGED), NAME(RVM_EPERM), NAME(RVM_ENO_SPACE),
 	NAME(RVM_ECONFLICT), NAME(RVM_ESEGMENT_HDR),
 	NAME(RVM_ETIMEOUT), NAME(RVM_ESEGMENT_HDR),
-	NAME(RVM_ELSN), NAME(RVM_ESEGMENT_HDR),
+	NAME(RVM_ELSN), NAME(RVM_ESEGMENT_HDR), NAME(RVM_EFORGOTTEN),
 	{ 0, NULL }
 };
 
 static const struct name modes[] = {
 	NAME(restore), NAME(no_restore), NAME(flush), NAME(no_flush), NAME(rvm_tracked),
+	NAME(rvm_checked),
 	{ 0, NULL }
 };
 

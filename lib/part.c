@@ -219,16 +219,38 @@ static int hold_pages(struct tx_part *part, uint64_t start, uint64_t end)
 	return err;
 }
 
-/* Keeps the old value of bytes; there is room for it. */
-static void save(struct tx *tx, char *addr, size_t length)
+/* A checked transaction may declare what it has stored already. */
+static void copy_committed(struct tx_part *part, uint64_t start, uint64_t end, char *to)
 {
+	struct tracker *tracker = part->region->tracker;
+
+	while (start < end) {
+		uint64_t page = start >> TRACK_PAGE_SHIFT;
+		uint64_t next = (page + 1) << TRACK_PAGE_SHIFT;
+		uint64_t stop = next < end ? next : end;
+		const char *from = tracker->ops->committed(tracker, page);
+
+		memcpy(to, from ? from + (start & (TRACK_PAGE_SIZE - 1)) : part->base + start,
+		       stop - start);
+		to += stop - start;
+		start = stop;
+	}
+}
+
+/* Keeps the old value of bytes; there is room for it. */
+static void save(struct tx_part *part, uint64_t start, uint64_t end)
+{
+	struct tx *tx = part->tx;
 	struct tx_undo *undo = &tx->undo[tx->n_undo++];
 
-	undo->addr = addr;
-	undo->length = length;
+	undo->addr = part->base + start;
+	undo->length = end - start;
 	undo->at = tx->n_bytes;
-	tx->n_bytes += length;
-	memcpy(tx->bytes + undo->at, addr, length);
+	tx->n_bytes += end - start;
+	if (tx->checked)
+		copy_committed(part, start, end, tx->bytes + undo->at);
+	else
+		memcpy(tx->bytes + undo->at, undo->addr, undo->length);
 }
 
 static int save_gap(void *arg, uint64_t start, uint64_t end)
@@ -237,7 +259,7 @@ static int save_gap(void *arg, uint64_t start, uint64_t end)
 
 	if (tx_reserve(part->tx, end - start, 1))
 		return -ENOMEM;
-	save(part->tx, part->base + start, end - start);
+	save(part, start, end);
 	return 0;
 }
 
@@ -252,17 +274,22 @@ static int add_range(struct tx_part *part, uint64_t start, uint64_t end)
 		return rangeset_add(&part->ranges, start, end, tx->restore ? save_gap : NULL,
 				    part);
 	if (tx->restore)
-		save(tx, part->base + start, end - start);
+		save(part, start, end);
 	return 0;
 }
 
 static int add_shared_range(struct tx_part *part, uint64_t start, uint64_t end)
 {
+	pthread_mutex_t *committed = part->tx->checked ? &part->region->lock : NULL;
 	int err;
 
+	if (committed)
+		pthread_mutex_lock(committed);
 	pthread_mutex_lock(&part->lock);
 	err = add_range(part, start, end);
 	pthread_mutex_unlock(&part->lock);
+	if (committed)
+		pthread_mutex_unlock(committed);
 	return err;
 }
 

@@ -34,16 +34,33 @@ struct track_map {
 	bool strict;
 };
 
+/* The transaction that owns what is written while none is tracked and the region is watched. */
+#define TRACK_WATCH_TID		255
+
+/**
+ * struct track_store - the store that a page was found written by
+ * @ip: the instruction, 0 if it is not known or not the program's
+ * @thread: the thread, 0 if it is not known
+ * @at: where in the page
+ */
+struct track_store {
+	uint64_t ip;
+	uint32_t thread;
+	uint32_t at;
+};
+
 /**
  * struct track_page - a page that a tracked transaction may have changed
  * @page: its index in the region
  * @live: the page as the program sees it
  * @committed: the page in its committed state
+ * @store: who stored to it first, as far as is known
  */
 struct track_page {
 	uint64_t page;
 	char *live;
 	char *committed;
+	struct track_store store;
 };
 
 struct tracker;
@@ -71,8 +88,8 @@ struct track_stats {
  * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
  *	-EBUSY (kmod) another process has that part; others; with a text.
  * @close: unmap it and forget all that was not written back
- * @begin: the calling thread begins tracked transaction @tid (1 to 2^30-1, never
- *	a multiple of 256); the caller lets only one run at a time
+ * @begin: the calling thread begins tracked transaction @tid (1 to 2^30-1, modulo
+ *	256 neither 0 nor TRACK_WATCH_TID); the caller lets only one run at a time
  * @collect: call @fn for each page that may differ from its committed
  *	state; a page stays collected until end, so it may be called again.
  *	Stops at the first non-zero return of @fn and returns it.
@@ -81,6 +98,9 @@ struct track_stats {
  *	now on are seen again.
  * @restore: as @end, but first make every collected page what its committed state
  *	is; NULL where the caller has to copy by itself
+ * @watch: from now on, or no longer, what is stored while no transaction is tracked can be
+ *	collected, with the committed state, too; such pages are ended under TRACK_WATCH_TID.  The
+ *	region is locked against end, @idle says that none is tracked
  * @committed: where the committed state of @page may be written to, or NULL if
  *	it needs not be; call with the region locked against end and restore
  * @hold: an explicit transaction declared bytes of pages [@first, @last]: they may not
@@ -109,6 +129,7 @@ struct track_ops {
 		       int (*fn)(void *arg, const struct track_page *page), void *arg);
 	int (*end)(struct tracker *tracker, uint32_t tid, uint64_t lsn);
 	int (*restore)(struct tracker *tracker, uint32_t tid);
+	int (*watch)(struct tracker *tracker, bool on, bool idle);
 	char *(*committed)(struct tracker *tracker, uint64_t page);
 	void (*hold)(struct tracker *tracker, uint64_t first, uint64_t last);
 	void (*release)(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn);

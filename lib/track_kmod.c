@@ -44,6 +44,7 @@
  * @threads: who is in which transaction
  * @seen: the transaction of each chain that collect went through, 0 for none
  * @strays: stray pages ended
+ * @idle: who owns what is written while no transaction is tracked
  */
 struct kmod {
 	struct tracker tracker;
@@ -58,6 +59,7 @@ struct kmod {
 	struct thread_table threads;
 	uint32_t seen[RVM_TRACK_TXS];
 	uint64_t strays;
+	uint32_t idle;
 };
 
 static struct kmod *to_kmod(struct tracker *tracker)
@@ -278,7 +280,20 @@ static int arm_loose(struct kmod *kmod, uint32_t tid)
 static void forget(struct kmod *kmod)
 {
 	thread_end(&kmod->threads);
-	__atomic_store_n(&kmod->ctl->exclusive, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&kmod->ctl->exclusive, kmod->idle, __ATOMIC_SEQ_CST);
+}
+
+/* As while a transaction is tracked, but no thread is in it. */
+static int watch(struct tracker *tracker, bool on, bool idle)
+{
+	struct kmod *kmod = to_kmod(tracker);
+
+	kmod->idle = on ? TRACK_WATCH_TID : 0;
+	if (idle && on)
+		return arm_loose(kmod, TRACK_WATCH_TID);
+	if (idle)
+		__atomic_store_n(&kmod->ctl->exclusive, 0, __ATOMIC_SEQ_CST);
+	return 0;
 }
 
 static int begin(struct tracker *tracker, uint32_t tid)
@@ -303,6 +318,11 @@ static char *preimage(const struct kmod *kmod, uint32_t slot)
 	return kmod->arena + ((uint64_t)slot << TRACK_PAGE_SHIFT);
 }
 
+static struct track_store first_store(const struct rvm_track_slot *slot)
+{
+	return (struct track_store) { .ip = slot->ip, .thread = slot->thread, .at = slot->at };
+}
+
 static int bad_chain(uint32_t slot)
 {
 	return err_set(EUCLEAN, "the region's table of written pages is damaged at slot %u", slot);
@@ -323,6 +343,7 @@ static int visit(struct kmod *kmod, uint32_t first,
 			return bad_chain(slot);
 		page.live = kmod->tracker.base + (page.page << TRACK_PAGE_SHIFT);
 		page.committed = preimage(kmod, slot);
+		page.store = first_store(&kmod->slot[slot]);
 		err = fn(arg, &page);
 		if (err)
 			return err;
@@ -475,6 +496,7 @@ const struct track_ops track_kmod = {
 	.collect = collect,
 	.end = end,
 	.restore = roll_back,
+	.watch = watch,
 	.committed = committed,
 	.hold = hold,
 	.release = release,

@@ -157,8 +157,11 @@ static bool open_pages(struct segv *segv, uint64_t first, uint64_t end)
 	runs -= end < segv->open.pages && pageset_has(&segv->open, end);
 	segv->runs += runs;
 	all_runs += runs;
-	for (page = first; page < end; page++)
+	for (page = first; page < end; page++) {
 		pageset_add(&segv->open, page);
+		if (segv->twin.stores[page].thread)
+			segv->twin.stores[page] = (struct track_store) { 0 };
+	}
 	return true;
 }
 
@@ -196,7 +199,17 @@ static bool is_held(const struct segv *segv, uint64_t page)
 	return __atomic_load_n(&segv->holds[page], __ATOMIC_SEQ_CST);
 }
 
-static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)
+/* Pages that are opened with it were not stored to. */
+static void note_store(struct segv *segv, uint64_t offset, uint64_t ip)
+{
+	segv->twin.stores[offset >> TRACK_PAGE_SHIFT] = (struct track_store) {
+		.ip = ip,
+		.thread = thread_id(),
+		.at = offset & (TRACK_PAGE_SIZE - 1),
+	};
+}
+
+static enum fault_verdict judge_store(struct segv *segv, uint64_t offset, uint64_t ip)
 {
 	uint64_t page = offset >> TRACK_PAGE_SHIFT;
 	bool stray;
@@ -211,11 +224,12 @@ static enum fault_verdict judge_store(struct segv *segv, uint64_t offset)
 		return FAULT_REFUSED;
 	if (!open_page(segv, page))
 		return FAULT_FOREIGN;
+	note_store(segv, offset, ip);
 	segv->stats.strays += stray;
 	return FAULT_RESOLVED;
 }
 
-static enum fault_verdict judge(void *addr, uint64_t *offset)
+static enum fault_verdict judge(void *addr, uint64_t ip, uint64_t *offset)
 {
 	enum fault_verdict verdict = FAULT_FOREIGN;
 	struct segv *segv;
@@ -224,7 +238,7 @@ static enum fault_verdict judge(void *addr, uint64_t *offset)
 	segv = find(addr);
 	if (segv && segv->pid == getpid()) {
 		*offset = (char *)addr - segv->twin.tracker.base;
-		verdict = judge_store(segv, *offset);
+		verdict = judge_store(segv, *offset, ip);
 	}
 	unlock_regions();
 	return verdict;
@@ -259,25 +273,27 @@ static void del_region(struct segv *segv)
 	unlock_blocked(&saved);
 }
 
-static size_t holds_size(const struct segv *segv)
+/* What is noted of each page: the holds, and the stores. */
+static size_t notes_size(const struct segv *segv)
 {
-	return segv->open.pages * sizeof(*segv->holds);
+	return segv->open.pages * (sizeof(*segv->twin.stores) + sizeof(*segv->holds));
 }
 
-static int open_holds(struct segv *segv)
+static int open_notes(struct segv *segv)
 {
-	void *at = mmap(NULL, holds_size(segv), PROT_READ | PROT_WRITE,
+	void *at = mmap(NULL, notes_size(segv), PROT_READ | PROT_WRITE,
 			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (at == MAP_FAILED)
 		return err_set(ENOMEM, "no address space for the holds of a region");
-	segv->holds = at;
+	segv->twin.stores = at;
+	segv->holds = (void *)(segv->twin.stores + segv->open.pages);
 	return 0;
 }
 
-static void close_holds(struct segv *segv)
+static void close_notes(struct segv *segv)
 {
-	munmap(segv->holds, holds_size(segv));
+	munmap(segv->twin.stores, notes_size(segv));
 }
 
 /*
@@ -304,12 +320,12 @@ static int open_all(struct segv *segv, const struct track_map *map)
 	err = pageset_init(&segv->open, map->length >> TRACK_PAGE_SHIFT);
 	if (err)
 		goto err_twin;
-	err = open_holds(segv);
+	err = open_notes(segv);
 	if (err)
 		goto err_open;
 	err = thread_table_open(&segv->threads, NULL);
 	if (err)
-		goto err_holds;
+		goto err_notes;
 	err = close_all(segv);
 	if (!err)
 		err = fault_install(judge);
@@ -319,8 +335,8 @@ static int open_all(struct segv *segv, const struct track_map *map)
 
 err_threads:
 	thread_table_close(&segv->threads);
-err_holds:
-	close_holds(segv);
+err_notes:
+	close_notes(segv);
 err_open:
 	pageset_destroy(&segv->open);
 err_twin:
@@ -356,7 +372,7 @@ static void close_region(struct tracker *tracker)
 	del_region(segv);
 	thread_table_close(&segv->threads);
 	track_twin_close(&segv->twin);
-	close_holds(segv);
+	close_notes(segv);
 	pageset_destroy(&segv->open);
 	free(segv);
 }

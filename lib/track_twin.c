@@ -59,6 +59,8 @@ int track_twin_visit(struct track_twin *twin, int (*fn)(void *arg, const struct 
 			.committed = twin->committed + (i << TRACK_PAGE_SHIFT),
 		};
 
+		if (twin->stores)
+			page.store = twin->stores[i];
 		err = fn(arg, &page);
 		if (err)
 			return err;

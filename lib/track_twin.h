@@ -15,12 +15,14 @@
  * @committed: the other mapping, in the committed state
  * @lock: guards @collected
  * @collected: pages found written since the last end
+ * @stores: of each page, who stored to it when it was found written; NULL if that is not known
  */
 struct track_twin {
 	struct tracker tracker;
 	char *committed;
 	pthread_mutex_t lock;
 	struct pageset collected;
+	struct track_store *stores;
 };
 
 /**

@@ -11,15 +11,16 @@
 #include "track.h"
 #include "tx.h"
 
-#define TID_CHAINS	256		/* no tid is a multiple: chain 0 is nobody's */
+#define TID_CHAINS	256
+#define TID_OURS	254		/* chain 0 is nobody's, the last one that of TRACK_WATCH_TID */
 #define TID_MAX		0x3fffffffU
 
 uint32_t tx_tid(const struct tx *tx)
 {
 	uint32_t chains = TID_MAX / TID_CHAINS;
-	uint64_t n = tx->id % ((uint64_t)chains * (TID_CHAINS - 1));
+	uint64_t n = tx->id % ((uint64_t)chains * TID_OURS);
 
-	return n / (TID_CHAINS - 1) * TID_CHAINS + n % (TID_CHAINS - 1) + 1;
+	return n / TID_OURS * TID_CHAINS + n % TID_OURS + 1;
 }
 
 static void *grown(void *old, size_t *max, size_t need, size_t item)

@@ -27,6 +27,7 @@
 #define RVM_LIB_TX_H
 
 #include <pthread.h>
+#include <rvm/rvm.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -70,6 +71,7 @@ struct tx_watch {
  * @id: its number, never used again; 0 while unused
  * @inside: see gate.h
  * @restore: old values are kept
+ * @checked: see check.h
  * @thread: thread that began it
  * @parts: explicit: what it declared
  * @spare: parts for reuse
@@ -95,6 +97,7 @@ struct tx {
 	uint64_t id;
 	bool inside;
 	bool restore;
+	bool checked;
 	pid_t thread;
 	struct tx_part *parts;
 	struct tx_part *spare;
@@ -115,6 +118,22 @@ struct tx {
 };
 
 /**
+ * struct checks - checked transactions; see check.h
+ * @lock: guards what follows, and against regions that come and go; taken before all others here
+ * @open: how many are open
+ * @all: all explicit transactions are checked, and nothing is mapped that cannot be
+ * @handler: the program's, or NULL: what was forgotten is refused
+ * @arg: its first argument
+ */
+struct checks {
+	pthread_mutex_t lock;
+	size_t open;
+	bool all;
+	rvm_check_handler_t handler;
+	void *arg;
+};
+
+/**
  * struct txs - all transactions; there is one table a process
  * @regions: where they may write
  * @lock: guards the lists; held as long as the gate is closed for a while
@@ -124,6 +143,7 @@ struct tx {
  * @last_id: the number given last; it never goes back
  * @gate: closed while parts are looked at that are not shared
  * @shared: parts are shared; it changes under @lock
+ * @checks: checked transactions
  */
 struct txs {
 	struct regions *regions;
@@ -133,10 +153,12 @@ struct txs {
 	uint64_t last_id;
 	struct gate gate;
 	bool shared;
+	struct checks checks;
 };
 
 /** TXS_INITIALIZER - no transactions */
-#define TXS_INITIALIZER(table) { .regions = (table), .lock = PTHREAD_MUTEX_INITIALIZER }
+#define TXS_INITIALIZER(table) { .regions = (table), .lock = PTHREAD_MUTEX_INITIALIZER, \
+				 .checks.lock = PTHREAD_MUTEX_INITIALIZER }
 
 /** txs_start() - before the first transaction: parts are not shared, if the gate can be closed */
 void txs_start(struct txs *txs);

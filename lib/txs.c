@@ -129,6 +129,7 @@ static void trim(struct tx *tx)
 	tx->n_tracked = 0;
 	tx->n_declared = 0;
 	tx->declared_bytes = 0;
+	tx->checked = false;
 	if (tx->max_bytes <= KEEP_BYTES && tx->max_ranges * sizeof(*tx->ranges) <= KEEP_BYTES &&
 	    tx->max_undo * sizeof(*tx->undo) <= KEEP_BYTES)
 		return;
@@ -285,5 +286,6 @@ void txs_end(struct txs *txs)
 		tx->next = txs->unused;
 		txs->unused = tx;
 	}
+	txs->checks.open = 0;
 	pthread_mutex_unlock(&txs->lock);
 }

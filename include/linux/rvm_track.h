@@ -225,7 +225,7 @@ struct rvm_track_word {
  * @tid: the owner, 0 for a stray write
  * @thread: the thread that wrote first
  * @next: the next slot of the same owner, 0 at the end
- * @reserved: 0
+ * @at: where in the page that write began, 0 if it was not a user store
  *
  * Slots are numbered from 1.  The pre-image of slot s is the page at
  * RVM_TRACK_MMAP_ARENA + s * RVM_TRACK_PAGE_SIZE.  The library may write
@@ -237,7 +237,7 @@ struct rvm_track_slot {
 	__u32 tid;
 	__u32 thread;
 	__u32 next;
-	__u32 reserved;
+	__u32 at;
 };
 
 /**

@@ -97,6 +97,7 @@ typedef struct {
 #define RVM_ECONFLICT		233	/* this thread tracks that region already */
 #define RVM_ETIMEOUT		234	/* not durable yet, at the end of the time given */
 #define RVM_ELSN		235	/* no transaction was committed that has this LSN */
+#define RVM_EFORGOTTEN		236	/* bytes were changed that no transaction declared */
 
 /* Modes of begin_transaction (restore, no_restore) and end_transaction. */
 typedef enum {
@@ -106,7 +107,8 @@ typedef enum {
 	flush,				/* return when the commit is durable */
 	no_flush = 143,			/* return when the commit is ordered */
 	rvm_last_mode = 144,
-	rvm_tracked = 145		/* extension: plain stores, no set_range */
+	rvm_tracked = 145,		/* extension: plain stores, no set_range */
+	rvm_checked = 146		/* extension: restore, and nothing else changes */
 } rvm_mode_t;
 
 typedef enum {
@@ -310,6 +312,52 @@ typedef struct {
 } rvm_region_info_t;
 
 /**
+ * struct rvm_forgotten_t - bytes that were changed and that no open transaction declared
+ * @segment: path of the segment
+ * @segment_offset: where in the segment
+ * @region_offset: where in the region
+ * @address: where in memory
+ * @length: how many; at most a page
+ * @old_bytes: what they were, @length of them
+ * @new_bytes: what they are
+ * @instruction: the store, as far as the tracker knows it, or NULL
+ * @symbol: its function and file, as far as dladdr(3) knows them; never NULL
+ * @thread: the thread that stored, or 0
+ * @exact: rvm_true: @instruction stored these bytes; rvm_false: it is the first store to their page
+ * @stray: no transaction was open when they were changed
+ * @transaction: the number of the transaction that was ending or, of strays, beginning; 0 if the
+ *	region was being unmapped
+ * @others: how many transactions were open beside it: they may be that one's
+ */
+typedef struct {
+	const char *segment;
+	uint64_t segment_offset;
+	uint64_t region_offset;
+	void *address;
+	rvm_length_t length;
+	const unsigned char *old_bytes;
+	const unsigned char *new_bytes;
+	void *instruction;
+	const char *symbol;
+	unsigned long thread;
+	rvm_bool_t exact;
+	rvm_bool_t stray;
+	uint64_t transaction;
+	unsigned long others;
+} rvm_forgotten_t;
+
+/**
+ * typedef rvm_check_handler_t - a program's function that is told of forgotten bytes
+ * @arg: the program's
+ * @forgotten: the bytes; good until it returns
+ *
+ * It is called by the thread that ends or begins the transaction, and must not call the library.
+ *
+ * Return: rvm_true to let them pass: the transaction goes on without them; rvm_false to refuse.
+ */
+typedef rvm_bool_t (*rvm_check_handler_t)(void *arg, const rvm_forgotten_t *forgotten);
+
+/**
  * struct rvm_log_info_t - what rvm_query_log() tells
  * @uuid: the log's identity
  * @generation: raised by each recovery
@@ -483,6 +531,35 @@ rvm_return_t rvm_backup(const char *dir, rvm_progress_t progress, void *arg);
  * under way, and holds until it is called again.
  */
 void rvm_set_progress(rvm_progress_t progress, void *arg);
+
+/**
+ * rvm_set_check_handler() - be told of bytes that a transaction forgot to declare
+ * @handler: the function to call, or NULL, as at first: the end of the transaction is
+ *	RVM_EFORGOTTEN, and it stays open
+ * @arg: for @handler
+ *
+ * May be called before rvm_initialize(), and holds until it is called again, or until
+ * rvm_initialize() finds another one in RVM_CHECK.
+ */
+void rvm_set_check_handler(rvm_check_handler_t handler, void *arg);
+
+/**
+ * rvm_check_report() - a handler that prints what was forgotten and lets it pass
+ * @arg: FILE *, or NULL for stderr
+ * @forgotten: the bytes
+ *
+ * Return: rvm_true.
+ */
+rvm_bool_t rvm_check_report(void *arg, const rvm_forgotten_t *forgotten);
+
+/**
+ * rvm_check_abort() - a handler that prints what was forgotten and calls abort(3)
+ * @arg: FILE *, or NULL for stderr
+ * @forgotten: the bytes
+ *
+ * Return: it does not.
+ */
+rvm_bool_t rvm_check_abort(void *arg, const rvm_forgotten_t *forgotten);
 
 /* Offsets. */
 rvm_offset_t rvm_mk_offset(rvm_length_t high, rvm_length_t low);

@@ -105,7 +105,7 @@ TEST_F(track, a_tracked_store_owns_its_page)
 	slot = &r->slots[r->ctl->tx[TID].first];
 	EXPECT_EQ(gettid(), slot->thread);
 	EXPECT_EQ(0, slot->next);
-	EXPECT_EQ(0, slot->reserved);
+	EXPECT_EQ(100, slot->at);
 	EXPECT_EQ(0, chain_length(r, 0));
 }
 

@@ -112,7 +112,8 @@ static uint64_t reclaim(FIXTURE_DATA(pressure) *self, const char *file, const ch
 
 	for (tries = 0; tries < 20 && resident > DIRTY; tries++) {
 		if (tries)
-			write_file("/proc/sys/vm/compact_memory", "1");	/* drains all CPUs' LRU batches */
+			/* drains the LRU batches of all processors */
+			write_file("/proc/sys/vm/compact_memory", "1");
 		if (madvise(self->r.data, PAGES * PAGE, MADV_DONTNEED))
 			abort();
 		write_file(file, text);

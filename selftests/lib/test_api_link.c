@@ -42,6 +42,7 @@ static const struct {
 	SYMBOL(rvm_malloc_statistics), SYMBOL(rvm_init_statistics),
 	SYMBOL(rvm_copy_statistics), SYMBOL(rvm_free_statistics), SYMBOL(rvm_statistics),
 	SYMBOL(rvm_print_statistics), SYMBOL(rvm_set_progress),
+	SYMBOL(rvm_set_check_handler), SYMBOL(rvm_check_report), SYMBOL(rvm_check_abort),
 };
 
 /* librvm.so of the build that this program is of. */

@@ -158,12 +158,13 @@ static const struct {
 	NAME(RVM_ETID), NAME(RVM_ETOO_BIG), NAME(RVM_EUNCOMMIT), NAME(RVM_EVERSION_SKEW),
 	NAME(RVM_EVM_OVERLAP), NAME(RVM_ETRACKER), NAME(RVM_ELOG_LOCKED),
 	NAME(RVM_ELOG_DAMAGED), NAME(RVM_EPERM), NAME(RVM_ENO_SPACE), NAME(RVM_ECONFLICT),
+	NAME(RVM_ETIMEOUT), NAME(RVM_ELSN), NAME(RVM_EFORGOTTEN),
 };
 
 TEST(every_return_code_has_its_own_name)
 {
 	static const rvm_return_t not_codes[] = {
-		-1, 1, rvm_first_code, 203, rvm_last_code, 234, INT_MAX, INT_MIN,
+		-1, 1, rvm_first_code, 203, rvm_last_code, 237, INT_MAX, INT_MIN,
 	};
 	size_t i, j;
 

@@ -388,6 +388,20 @@ static void no_tracker(void)
 	w.mode = rvm_tracked;
 }
 
+static void strays(void)
+{
+	w.mode = rvm_checked;
+	put(w.at, 's');
+}
+
+/* As one that has begun in mode rvm_checked. */
+static void forgotten(void)
+{
+	need(!rvm_abort_transaction(&w.tid));
+	need(!rvm_begin_transaction(&w.tid, rvm_checked));
+	put(w.at, 'f');
+}
+
 static void in_no_region(void)
 {
 	w.at = w.place.dir;
@@ -683,6 +697,7 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rvm_begin_transaction, RVM_EMODE, wrong_mode),
 	ROW(rvm_begin_transaction, RVM_ECONFLICT, tracked_already),
 	ROW(rvm_begin_transaction, RVM_ETRACKER, no_tracker),
+	ROW(rvm_begin_transaction, RVM_EFORGOTTEN, strays),
 	ROW(rvm_begin_transaction, RVM_ENO_MEMORY, out_of_memory),
 
 	ROW(rvm_begin_tracked, RVM_SUCCESS, nothing),
@@ -717,6 +732,7 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rvm_end_transaction, RVM_ELOG, without_log),
 	ROW(rvm_end_transaction, RVM_ETID, ended),
 	ROW(rvm_end_transaction, RVM_EMODE, wrong_mode),
+	ROW(rvm_end_transaction, RVM_EFORGOTTEN, forgotten),
 	ROW(rvm_end_transaction, RVM_ETOO_BIG, too_big),
 	ROW(rvm_end_transaction, RVM_EIO, log_writes_fail),
 	ROW(rvm_end_transaction, RVM_ENO_SPACE, no_room_and_a_full_disk),
@@ -729,6 +745,7 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rvm_end_transaction_lsn, RVM_ETID, ended),
 	ROW(rvm_end_transaction_lsn, RVM_EMODE, wrong_mode),
 	ROW(rvm_end_transaction_lsn, RVM_ELSN, no_lsn),
+	ROW(rvm_end_transaction_lsn, RVM_EFORGOTTEN, forgotten),
 	ROW(rvm_end_transaction_lsn, RVM_ETOO_BIG, too_big),
 	ROW(rvm_end_transaction_lsn, RVM_EIO, log_writes_fail),
 	ROW(rvm_end_transaction_lsn, RVM_ENO_SPACE, no_room_and_a_full_disk),

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* The process's SIGSEGV handler: it resolves, refuses or passes on a store. */
+/* The process's handlers of SIGSEGV and SIGBUS: they resolve, refuse or pass on a store. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +12,7 @@
 
 #include "err.h"
 #include "fault.h"
+#include "refusal.h"
 
 /* Bit 1 of the page fault error code of x86: the access was a store. */
 #define X86_PF_WRITE	2
@@ -21,18 +22,24 @@ static pthread_mutex_t install_lock = PTHREAD_MUTEX_INITIALIZER;
 static bool installed;
 static fault_fn judge;
 static struct sigaction previous;
+static bool bus_installed;
+static struct sigaction bus_previous;
 
-/* May it be a store to a mapped page that is not writable? */
-static bool is_store(const siginfo_t *info, const ucontext_t *context)
+/* Was it a store, as far as the machine tells? */
+static bool is_write(const ucontext_t *context)
 {
-	if (info->si_code != SEGV_ACCERR)
-		return false;
 #ifdef __x86_64__
 	return context->uc_mcontext.gregs[REG_ERR] & X86_PF_WRITE;
 #else
 	(void)context;
 	return true;
 #endif
+}
+
+/* May it be a store to a mapped page that is not writable? */
+static bool is_store(const siginfo_t *info, const ucontext_t *context)
+{
+	return info->si_code == SEGV_ACCERR && is_write(context);
 }
 
 static uint64_t instruction(const ucontext_t *context)
@@ -58,54 +65,66 @@ static void send_to_self(int sig, siginfo_t *info)
 }
 
 /* A fault comes again by itself when the handler returns, a sent signal does not. */
-static void take_default(siginfo_t *info)
+static void take_default(int sig, siginfo_t *info)
 {
-	set_default(SIGSEGV);
+	set_default(sig);
 	if (info->si_code <= 0)
-		send_to_self(SIGSEGV, info);
+		send_to_self(sig, info);
 }
 
 /* Call the program's handler as the kernel would have. */
-static void call_previous(siginfo_t *info, ucontext_t *context)
+static void call_previous(int sig, struct sigaction *old, siginfo_t *info, ucontext_t *context)
 {
-	struct sigaction action = previous;
+	struct sigaction action = *old;
 	sigset_t mask = context->uc_sigmask;
 
 	sigorset(&mask, &mask, &action.sa_mask);
 	if (!(action.sa_flags & SA_NODEFER))
-		sigaddset(&mask, SIGSEGV);
+		sigaddset(&mask, sig);
 	if (action.sa_flags & SA_RESETHAND)
-		previous.sa_handler = SIG_DFL;
+		old->sa_handler = SIG_DFL;
 	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	if (action.sa_flags & SA_SIGINFO)
-		action.sa_sigaction(SIGSEGV, info, context);
+		action.sa_sigaction(sig, info, context);
 	else
-		action.sa_handler(SIGSEGV);
+		action.sa_handler(sig);
 }
 
-static void pass_on(siginfo_t *info, ucontext_t *context)
+static bool is_handler(const struct sigaction *action)
 {
-	if (previous.sa_handler == SIG_IGN && info->si_code <= 0)
+	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
+static void pass_on(int sig, struct sigaction *old, siginfo_t *info, ucontext_t *context)
+{
+	if (old->sa_handler == SIG_IGN && info->si_code <= 0)
 		return;
-	if (previous.sa_handler == SIG_IGN || previous.sa_handler == SIG_DFL)
-		take_default(info);
+	if (is_handler(old))
+		call_previous(sig, old, info, context);
 	else
-		call_previous(info, context);
+		take_default(sig, info);
 }
 
-/* stdio and its like are not for signal handlers. */
-static void print_refusal(uint64_t offset)
+static void handle_bus(int sig, siginfo_t *info, void *arg)
 {
-	char text[] = "rvm: store outside any transaction at region offset 0x0000000000000000\n";
-	char *digit = text + sizeof(text) - 2;
-	ssize_t written;
+	ucontext_t *context = arg;
+	int err = errno;
 
-	while (*--digit != 'x') {
-		*digit = "0123456789abcdef"[offset % 16];
-		offset /= 16;
-	}
-	written = write(STDERR_FILENO, text, sizeof(text) - 1);
-	(void)written;
+	if (!is_handler(&bus_previous) && info->si_code == BUS_ADRERR && is_write(context))
+		refusal_print(info->si_addr, instruction(context));
+	pass_on(sig, &bus_previous, info, context);
+	errno = err;
+}
+
+/* Would nobody be told of a SIGBUS now? */
+static bool bus_is_default(const ucontext_t *context)
+{
+	struct sigaction action;
+
+	sigaction(SIGBUS, NULL, &action);
+	if (action.sa_flags & SA_SIGINFO && action.sa_sigaction == handle_bus)
+		action = bus_previous;
+	return !is_handler(&action) || sigismember(&context->uc_sigmask, SIGBUS);
 }
 
 /*
@@ -113,16 +132,13 @@ static void print_refusal(uint64_t offset)
  * before the store is tried again.  Who blocks or ignores it is killed by it,
  * as by one that the kernel raises.
  */
-static void refuse(const siginfo_t *info, ucontext_t *context, uint64_t offset)
+static void refuse(const siginfo_t *info, ucontext_t *context)
 {
 	siginfo_t bus = { .si_signo = SIGBUS, .si_code = BUS_ADRERR };
-	struct sigaction action;
 
 	bus.si_addr = info->si_addr;
-	sigaction(SIGBUS, NULL, &action);
-	if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN ||
-	    sigismember(&context->uc_sigmask, SIGBUS)) {
-		print_refusal(offset);
+	if (bus_is_default(context)) {
+		refusal_print(info->si_addr, instruction(context));
 		set_default(SIGBUS);
 		sigdelset(&context->uc_sigmask, SIGBUS);
 	}
@@ -133,16 +149,14 @@ static void handle(int sig, siginfo_t *info, void *arg)
 {
 	enum fault_verdict verdict = FAULT_FOREIGN;
 	ucontext_t *context = arg;
-	uint64_t offset = 0;
 	int err = errno;
 
-	(void)sig;
 	if (is_store(info, context))
-		verdict = judge(info->si_addr, instruction(context), &offset);
+		verdict = judge(info->si_addr, instruction(context));
 	if (verdict == FAULT_REFUSED)
-		refuse(info, context, offset);
+		refuse(info, context);
 	else if (verdict == FAULT_FOREIGN)
-		pass_on(info, context);
+		pass_on(sig, &previous, info, context);
 	errno = err;
 }
 
@@ -191,6 +205,31 @@ int fault_install(fault_fn fn)
 
 	pthread_mutex_lock(&install_lock);
 	err = install_locked(fn);
+	pthread_mutex_unlock(&install_lock);
+	return err;
+}
+
+/* What the handler reads is written before it is installed. */
+static int install_bus_locked(void)
+{
+	struct sigaction action = { .sa_flags = SA_SIGINFO | SA_ONSTACK };
+
+	if (bus_installed)
+		return 0;
+	action.sa_sigaction = handle_bus;
+	sigfillset(&action.sa_mask);
+	if (sigaction(SIGBUS, NULL, &bus_previous) || sigaction(SIGBUS, &action, NULL))
+		return err_set(errno, "sigaction(SIGBUS): %s", strerror(errno));
+	bus_installed = true;
+	return 0;
+}
+
+int fault_install_bus(void)
+{
+	int err;
+
+	pthread_mutex_lock(&install_lock);
+	err = install_bus_locked();
 	pthread_mutex_unlock(&install_lock);
 	return err;
 }

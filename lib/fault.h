@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The process's SIGSEGV handler: it resolves, refuses or passes on a store.
+ * The process's handlers of SIGSEGV and SIGBUS: they resolve, refuse or pass on a store.
  *
- * It is installed once and stays.  What it does not resolve goes where it
- * would have gone without it: to the handler that the program had installed
+ * That of SIGBUS does nothing but to tell of a store that the module refused in a strict region,
+ * before the default action.
+ *
+ * They are installed once and stay.  What they do not resolve goes where it
+ * would have gone without them: to the handler that the program had installed
  * before, or to the default action.
  */
 #ifndef RVM_LIB_FAULT_H
@@ -27,11 +30,10 @@ enum fault_verdict {
  * typedef fault_fn - judges a store; runs with all signals blocked
  * @addr: the address
  * @ip: the instruction
- * @offset: for FAULT_REFUSED, its offset in the region
  *
  * Return: the verdict.
  */
-typedef enum fault_verdict (*fault_fn)(void *addr, uint64_t ip, uint64_t *offset);
+typedef enum fault_verdict (*fault_fn)(void *addr, uint64_t ip);
 
 /**
  * fault_check() - is SIGSEGV ours or still to be had?
@@ -47,5 +49,14 @@ int fault_check(void);
  * Return: 0; -EBUSY the program replaced the handler; with a text.
  */
 int fault_install(fault_fn fn);
+
+/**
+ * fault_install_bus() - install the handler of SIGBUS unless that is done already
+ *
+ * A program may replace it: then it is told, and nothing is printed.
+ *
+ * Return: 0, or a negative errno with a text.
+ */
+int fault_install_bus(void);
 
 #endif

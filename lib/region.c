@@ -189,6 +189,7 @@ static int open_tracker(struct region *region, const struct region_spec *spec)
 		.length = region->length,
 		.addr = spec->addr,
 		.strict = spec->strict,
+		.path = region->segment->path,
 	};
 	int err;
 

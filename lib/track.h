@@ -25,6 +25,7 @@
  * @length: bytes, page-aligned
  * @addr: where, page-aligned; NULL: anywhere.  Nothing there is replaced.
  * @strict: a store outside a transaction raises SIGBUS
+ * @path: the segment's, for the words about that, or NULL
  */
 struct track_map {
 	int fd;
@@ -32,6 +33,7 @@ struct track_map {
 	uint64_t length;
 	void *addr;
 	bool strict;
+	const char *path;
 };
 
 /* The transaction that owns what is written while none is tracked and the region is watched. */

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "err.h"
+#include "fault.h"
 #include "netlink.h"
 #include "thread.h"
 #include "track.h"
@@ -44,6 +45,7 @@
  * @threads: who is in which transaction
  * @seen: the transaction of each chain that collect went through, 0 for none
  * @strays: stray pages ended
+ * @refusal: the words for a store that a strict region refused
  * @idle: who owns what is written while no transaction is tracked
  */
 struct kmod {
@@ -59,6 +61,7 @@ struct kmod {
 	struct thread_table threads;
 	uint32_t seen[RVM_TRACK_TXS];
 	uint64_t strays;
+	struct refusal refusal;
 	uint32_t idle;
 };
 
@@ -210,6 +213,37 @@ err_areas:
 	return err;
 }
 
+/* As the module decides it; other stores are refused for want of slots, or fail to read a page. */
+static bool is_stray(void *owner, uint64_t page)
+{
+	const struct kmod *kmod = owner;
+
+	return thread_kind(&kmod->threads, thread_id()) == RVM_TRACK_KIND_NONE &&
+	       !__atomic_load_n(&kmod->words[page].hold, __ATOMIC_SEQ_CST);
+}
+
+static int explain_refusals(struct kmod *kmod, const struct track_map *map)
+{
+	int err;
+
+	err = fault_install_bus();
+	if (!err)
+		err = track_map_refusal(map, kmod->tracker.base, &kmod->refusal);
+	if (err)
+		return err;
+	kmod->refusal.is_stray = is_stray;
+	kmod->refusal.owner = kmod;
+	refusal_add(&kmod->refusal);
+	return 0;
+}
+
+static void close_maps(struct kmod *kmod)
+{
+	thread_table_close(&kmod->threads);
+	unmap_areas(kmod);
+	munmap(kmod->tracker.base, kmod->tracker.length);
+}
+
 static int open_all(struct kmod *kmod, const struct track_map *map)
 {
 	int err;
@@ -223,8 +257,14 @@ static int open_all(struct kmod *kmod, const struct track_map *map)
 	err = open_maps(kmod, map);
 	if (err)
 		goto err_region;
+	if (map->strict)
+		err = explain_refusals(kmod, map);
+	if (err)
+		goto err_maps;
 	return 0;
 
+err_maps:
+	close_maps(kmod);
 err_region:
 	close(kmod->fd);
 err_netlink:
@@ -259,9 +299,9 @@ static void close_region(struct tracker *tracker)
 {
 	struct kmod *kmod = to_kmod(tracker);
 
-	thread_table_close(&kmod->threads);
-	unmap_areas(kmod);
-	munmap(tracker->base, tracker->length);
+	refusal_del(&kmod->refusal);
+	free(kmod->refusal.path);
+	close_maps(kmod);
 	close(kmod->fd);
 	netlink_close(kmod->nl);
 	free(kmod);

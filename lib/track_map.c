@@ -55,6 +55,15 @@ int track_map_error(const struct track_map *map, int err)
 		       strerror(err));
 }
 
+int track_map_refusal(const struct track_map *map, const char *base, struct refusal *refusal)
+{
+	*refusal = (struct refusal) { .base = base, .length = map->length, .offset = map->offset };
+	if (!map->path)
+		return 0;
+	refusal->path = strdup(map->path);
+	return refusal->path ? 0 : err_set(ENOMEM, "no memory for a tracker");
+}
+
 int track_map_private(const struct track_map *map, void *addr, char **base)
 {
 	int flags = MAP_PRIVATE | MAP_NORESERVE | (addr ? MAP_FIXED_NOREPLACE : 0);

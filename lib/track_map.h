@@ -3,6 +3,7 @@
 #ifndef RVM_LIB_TRACK_MAP_H
 #define RVM_LIB_TRACK_MAP_H
 
+#include "refusal.h"
 #include "track.h"
 
 /**
@@ -22,6 +23,16 @@ int track_map_check(const struct track_map *map);
  * Return: -@err with a text.
  */
 int track_map_error(const struct track_map *map, int err);
+
+/**
+ * track_map_refusal() - the words for a strict region
+ * @map: what was mapped
+ * @base: where
+ * @refusal: filled in but for is_stray and owner; its path is to be freed
+ *
+ * Return: 0 or -ENOMEM, with a text.
+ */
+int track_map_refusal(const struct track_map *map, const char *base, struct refusal *refusal);
 
 /**
  * track_map_private() - map the segment so that nothing is written to it

@@ -12,7 +12,6 @@
  * nearest open one on, which takes no further mapping, and notes them all.
  */
 #include <errno.h>
-#include <linux/futex.h>
 #include <linux/rvm_track.h>
 #include <pthread.h>
 #include <rvm/rvm.h>
@@ -23,14 +22,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "fault.h"
 #include "pageset.h"
+#include "siglock.h"
 #include "thread.h"
 #include "track.h"
+#include "track_map.h"
 #include "track_twin.h"
 
 /* The kernel's default of vm.max_map_count, and our share of it in runs. */
@@ -41,6 +41,7 @@
  * struct segv - a region tracked by SIGSEGV
  * @twin: the head; its lock is taken before the lock of regions
  * @strict: a store outside a transaction raises SIGBUS
+ * @refusal: the words for that
  * @holds: of each page, how many explicit transactions declared bytes in it
  * @pid: the process that has it mapped
  * @threads: who is in which transaction
@@ -52,6 +53,7 @@
 struct segv {
 	struct track_twin twin;
 	bool strict;
+	struct refusal refusal;
 	uint32_t *holds;
 	pid_t pid;
 	struct thread_table threads;
@@ -61,11 +63,7 @@ struct segv {
 	struct segv *next;
 };
 
-/*
- * The handler takes this lock, so who holds it has all signals blocked
- * and stores to no region.  0 free, 1 taken, 2 taken and waited for.
- */
-static int regions_lock;
+static struct siglock regions_lock;
 static struct segv *regions;
 static uint64_t all_runs;
 static uint64_t runs_max;
@@ -76,42 +74,10 @@ static struct segv *to_segv(struct tracker *tracker)
 	return (struct segv *)tracker;
 }
 
-static void lock_regions(void)
-{
-	int state = 0;
-
-	if (__atomic_compare_exchange_n(&regions_lock, &state, 1, false, __ATOMIC_ACQUIRE,
-					__ATOMIC_RELAXED))
-		return;
-	while (__atomic_exchange_n(&regions_lock, 2, __ATOMIC_ACQUIRE))
-		syscall(SYS_futex, &regions_lock, FUTEX_WAIT_PRIVATE, 2, NULL, NULL, 0);
-}
-
-static void unlock_regions(void)
-{
-	if (__atomic_exchange_n(&regions_lock, 0, __ATOMIC_RELEASE) == 2)
-		syscall(SYS_futex, &regions_lock, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-static void lock_blocked(sigset_t *saved)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, saved);
-	lock_regions();
-}
-
-static void unlock_blocked(const sigset_t *saved)
-{
-	unlock_regions();
-	pthread_sigmask(SIG_SETMASK, saved, NULL);
-}
-
 /* A child has none of its parent's regions, and nobody else who holds the lock. */
 static void begin_child(void)
 {
-	regions_lock = 0;
+	regions_lock.state = 0;
 	regions = NULL;
 	all_runs = 0;
 }
@@ -229,18 +195,16 @@ static enum fault_verdict judge_store(struct segv *segv, uint64_t offset, uint64
 	return FAULT_RESOLVED;
 }
 
-static enum fault_verdict judge(void *addr, uint64_t ip, uint64_t *offset)
+static enum fault_verdict judge(void *addr, uint64_t ip)
 {
 	enum fault_verdict verdict = FAULT_FOREIGN;
 	struct segv *segv;
 
-	lock_regions();
+	siglock_take(&regions_lock);
 	segv = find(addr);
-	if (segv && segv->pid == getpid()) {
-		*offset = (char *)addr - segv->twin.tracker.base;
-		verdict = judge_store(segv, *offset, ip);
-	}
-	unlock_regions();
+	if (segv && segv->pid == getpid())
+		verdict = judge_store(segv, (char *)addr - segv->twin.tracker.base, ip);
+	siglock_give(&regions_lock);
 	return verdict;
 }
 
@@ -253,10 +217,10 @@ static void add_region(struct segv *segv)
 {
 	sigset_t saved;
 
-	lock_blocked(&saved);
+	siglock_block(&regions_lock, &saved);
 	segv->next = regions;
 	regions = segv;
-	unlock_blocked(&saved);
+	siglock_unblock(&regions_lock, &saved);
 }
 
 static void del_region(struct segv *segv)
@@ -264,13 +228,13 @@ static void del_region(struct segv *segv)
 	struct segv **at = &regions;
 	sigset_t saved;
 
-	lock_blocked(&saved);
+	siglock_block(&regions_lock, &saved);
 	while (*at && *at != segv)
 		at = &(*at)->next;
 	if (*at)
 		*at = segv->next;
 	all_runs -= segv->runs;
-	unlock_blocked(&saved);
+	siglock_unblock(&regions_lock, &saved);
 }
 
 /* What is noted of each page: the holds, and the stores. */
@@ -329,6 +293,8 @@ static int open_all(struct segv *segv, const struct track_map *map)
 	err = close_all(segv);
 	if (!err)
 		err = fault_install(judge);
+	if (!err && map->strict)
+		err = track_map_refusal(map, segv->twin.tracker.base, &segv->refusal);
 	if (err)
 		goto err_threads;
 	return 0;
@@ -361,6 +327,8 @@ static int open_region(const struct track_map *map, struct tracker **out)
 		return err;
 	}
 	add_region(segv);
+	if (map->strict)
+		refusal_add(&segv->refusal);
 	*out = &segv->twin.tracker;
 	return 0;
 }
@@ -369,7 +337,9 @@ static void close_region(struct tracker *tracker)
 {
 	struct segv *segv = to_segv(tracker);
 
+	refusal_del(&segv->refusal);
 	del_region(segv);
+	free(segv->refusal.path);
 	thread_table_close(&segv->threads);
 	track_twin_close(&segv->twin);
 	close_notes(segv);
@@ -423,9 +393,9 @@ static void arm(struct tracker *tracker)
 	sigset_t saved;
 
 	pthread_mutex_lock(&segv->twin.lock);
-	lock_blocked(&saved);
+	siglock_block(&regions_lock, &saved);
 	collect_open(segv);
-	unlock_blocked(&saved);
+	siglock_unblock(&regions_lock, &saved);
 	pthread_mutex_unlock(&segv->twin.lock);
 }
 
@@ -438,9 +408,9 @@ static int collect(struct tracker *tracker, uint32_t tid,
 
 	(void)tid;
 	pthread_mutex_lock(&segv->twin.lock);
-	lock_blocked(&saved);
+	siglock_block(&regions_lock, &saved);
 	err = collect_open(segv);
-	unlock_blocked(&saved);
+	siglock_unblock(&regions_lock, &saved);
 	if (!err)
 		err = track_twin_visit(&segv->twin, fn, arg);
 	pthread_mutex_unlock(&segv->twin.lock);
@@ -457,9 +427,9 @@ static void stats(struct tracker *tracker, struct track_stats *stats)
 {
 	sigset_t saved;
 
-	lock_blocked(&saved);
+	siglock_block(&regions_lock, &saved);
 	*stats = to_segv(tracker)->stats;
-	unlock_blocked(&saved);
+	siglock_unblock(&regions_lock, &saved);
 }
 
 const struct track_ops track_sigsegv = {

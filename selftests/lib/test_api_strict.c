@@ -189,6 +189,155 @@ TEST_F(strict, two_transactions_of_one_thread_end_one_by_one)
 	EXPECT_EQ(SIGBUS, store_raises(self->at + 2 * PAGE, 'x'));
 }
 
+/* Nothing is mapped before the program that is tried maps it. */
+FIXTURE(wild) {
+	struct place place;
+};
+
+FIXTURE_VARIANT(wild)
+{
+	unsigned long flag;
+};
+
+FIXTURE_VARIANT_ADD(wild, kmod) { .flag = RVM_TRACK_KMOD };
+FIXTURE_VARIANT_ADD(wild, sigsegv) { .flag = RVM_TRACK_SIGSEGV };
+
+FIXTURE_SETUP(wild)
+{
+	ASSERT_TRUE(place_make(&self->place));
+}
+
+FIXTURE_TEARDOWN(wild)
+{
+	place_remove(&self->place);
+}
+
+/* What a program does that has a strict region from the segment's second page on. */
+struct wild {
+	struct place *place;
+	unsigned long flag;
+	int fd;
+	void (*act)(struct wild *wild, char *at);
+};
+
+static void run_wild(void *arg)
+{
+	struct wild *wild = arg;
+	rvm_region_t region;
+
+	need(dup2(wild->fd, STDERR_FILENO) == STDERR_FILENO);
+	need(!place_open(wild->place));
+	need(!map_part(&region, wild->place->seg, PAGE, 0, wild->flag | RVM_STRICT));
+	wild->act(wild, region.vmaddr);
+}
+
+/* What it ends with, and what it prints. */
+static int run_with_text(struct wild *wild, char *text, size_t size)
+{
+	int ends[2], status;
+	ssize_t n;
+
+	if (pipe(ends))
+		return -1;
+	wild->fd = ends[1];
+	status = in_child(run_wild, wild);
+	close(ends[1]);
+	n = read(ends[0], text, size - 1);
+	text[n < 0 ? 0 : n] = 0;
+	close(ends[0]);
+	return status;
+}
+
+static void store_wildly(struct wild *wild, char *at)
+{
+	rvm_tid_t tid;
+
+	rvm_init_tid(&tid);
+	need(!rvm_begin_transaction(&tid, restore));
+	need(!rvm_modify_bytes(&tid, at, "declared", 8));
+	need(!rvm_end_transaction(&tid, flush));
+	put(at + 2 * PAGE + 0x123, 'w');
+	_exit(7);
+}
+
+TEST_F(wild, a_wild_store_dies_there_with_its_place_and_reaches_nothing)
+{
+	struct wild wild = {
+		.place = &self->place, .flag = variant->flag, .act = store_wildly,
+	};
+	char text[2048], want[256];
+
+	EXPECT_EQ(128 + SIGBUS, run_with_text(&wild, text, sizeof(text)));
+	snprintf(want, sizeof(want),
+		 "rvm: store outside any transaction at region offset 0x2123, offset 0x3123 of %s, by the instruction at 0x",
+		 self->place.seg);
+	EXPECT_EQ(0, strncmp(text, want, strlen(want))) {
+		TH_LOG("'%s' does not begin with '%s'", text, want);
+	}
+	EXPECT_EQ(text + strlen(text) - 1, strchr(text, '\n'));
+	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place));
+	EXPECT_EQ('d', file_byte(self->place.seg, PAGE));
+	EXPECT_TRUE(file_holds(self->place.seg, 2 * PAGE, SEG_BYTES - 2 * PAGE, 0));
+}
+
+static void end_with_3(int sig)
+{
+	_exit(sig == SIGBUS ? 3 : 4);
+}
+
+static void handle_and_store(struct wild *wild, char *at)
+{
+	struct sigaction action = { .sa_handler = end_with_3 };
+
+	need(!sigaction(SIGBUS, &action, NULL));
+	put(at, 'w');
+}
+
+static void have_handled(struct wild *wild, char *at)
+{
+	rvm_region_t other;
+
+	need(!map_part(&other, wild->place->seg, 0, PAGE, wild->flag | RVM_STRICT));
+	put(other.vmaddr, 'w');
+}
+
+TEST_F(wild, a_program_with_a_handler_of_its_own_is_told_and_nothing_is_printed)
+{
+	struct wild wild = {
+		.place = &self->place, .flag = variant->flag, .act = handle_and_store,
+	};
+	struct sigaction action = { .sa_handler = end_with_3 }, was;
+	char text[2048];
+
+	EXPECT_EQ(3, run_with_text(&wild, text, sizeof(text)));
+	EXPECT_STREQ("", text);
+	wild.act = have_handled;
+	sigaction(SIGBUS, &action, &was);
+	EXPECT_EQ(3, run_with_text(&wild, text, sizeof(text)));
+	sigaction(SIGBUS, &was, NULL);
+	EXPECT_STREQ("", text);
+}
+
+static void store_beyond_a_file(struct wild *wild, char *at)
+{
+	int fd = memfd_create("short", 0);
+	char *other = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	need(other != MAP_FAILED);
+	put(other, 'w');
+}
+
+TEST_F(wild, a_sigbus_of_another_cause_is_not_explained)
+{
+	struct wild wild = {
+		.place = &self->place, .flag = variant->flag, .act = store_beyond_a_file,
+	};
+	char text[2048];
+
+	EXPECT_EQ(128 + SIGBUS, run_with_text(&wild, text, sizeof(text)));
+	EXPECT_STREQ("", text);
+}
+
 FIXTURE(lenient) {
 	struct place place;
 	rvm_region_t region;

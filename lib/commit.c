@@ -277,16 +277,18 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 {
 	uint64_t lsn = 0;
 	int err, end_err = 0;
+	bool open;
 
 	err = tx->checked ? check_end(txs, tx) : 0;
 	if (err)
 		return err;
 	lock_regions(tx);
 	err = put_in_log(tr, tx, durable, &lsn);
-	if (!still_open(tr, err))
+	open = still_open(tr, err);
+	if (!open)
 		end_err = end_tracked(tx, lsn);
 	unlock_regions(tx);
-	if (still_open(tr, err))
+	if (open)
 		return err;
 	if (!err)
 		statistics_commit(durable, tx->n_declared, tx->declared_bytes, tx->ranges,

@@ -6,7 +6,18 @@ PATH=$PATH:/usr/sbin:/sbin
 export DM_DISABLE_UDEV=1	# nobody runs udev here: dmsetup makes the nodes by itself
 # shellcheck disable=SC2034,SC2154 # of those who include this
 rvm=$here/rvm
-tests=0 failures=0
+tests=0 failures=0 worker=
+trap '' PIPE	# a worker that has died is told by its status
+
+# tell_worker() - what it complained of, and how it ended if it did
+tell_worker()
+{
+	sed 's/^/# worker: /' worker.err 2> /dev/null
+	if [ "$worker" ] && ! kill -0 "$worker" 2> /dev/null; then
+		wait "$worker"
+		echo "# the worker ended with status $?"
+	fi
+}
 
 # result() STATUS NAME - print a test's result; of a failure with what is in the file output
 result()
@@ -17,6 +28,7 @@ result()
 	else
 		failures=$((failures + 1))
 		tail -n 20 output 2> /dev/null | sed 's/^/# /'
+		tell_worker
 		echo "not ok $tests - $2"
 	fi
 }
@@ -91,6 +103,7 @@ stop_worker()
 {
 	exec 7>&-
 	wait "$worker"
+	worker=
 }
 
 kill_worker()
@@ -98,6 +111,7 @@ kill_worker()
 	exec 7>&-
 	kill -9 "$worker"
 	wait "$worker" 2> /dev/null
+	worker=
 }
 
 acked()

@@ -1,102 +1,134 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Compare tracked transactions with set_range, and both with what the machine can do at most. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "axes.h"
+#include "claims.h"
+#include "clock.h"
 #include "options.h"
 #include "report.h"
 #include "sample.h"
 #include "scratch.h"
+#include "zipf.h"
 
 #define MIB	(1UL << 20)
-#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define APART	(128 * MIB)	/* if more changes, subjects have memory one after another only */
 
 static struct {
 	struct options common;
-	char *workload;
+	char *dat;
+	char *axis;
 	char *subject;
 	size_t region_max;
+	unsigned int budget;
 } args = {
-	.common = { .csv = "bench.csv", .where = "native", .rounds = 5, .ms = 200 },
-	.region_max = 128 * MIB,
+	.common = { .csv = "bench.csv", .where = "native", .rounds = 5, .ms = 100 },
+	.dat = "bench.dat",
+	.region_max = 65536 * MIB,
+	.budget = 10,
 };
 
-/* name, flush, threads, region, pages a transaction, ranges a page, bytes a range */
-static const struct workload workloads[] = {
-	{ "ranges", false, 1, 16 * MIB, 4, 1, 16 },
-	{ "ranges", false, 1, 16 * MIB, 4, 4, 16 },
-	{ "ranges", false, 1, 16 * MIB, 4, 16, 16 },
-	{ "ranges", false, 1, 16 * MIB, 4, 64, 16 },
-	{ "ranges", false, 1, 16 * MIB, 4, 1, 256 },
-	{ "ranges", false, 1, 16 * MIB, 4, 1, 4096 },
-	{ "ranges", false, 1, 16 * MIB, 1, 1, 16 },
-	{ "ranges", false, 1, 16 * MIB, 64, 1, 16 },
-	{ "ranges", false, 1, 1 * MIB, 4, 1, 16 },
-	{ "ranges", false, 1, 128 * MIB, 4, 1, 16 },
-	{ "ranges", true, 1, 16 * MIB, 4, 1, 16 },
-	{ "ranges", true, 1, 16 * MIB, 4, 16, 16 },
-	{ "tpca", true, 1, 128 * MIB, 0, 0, 0 },
-	{ "tpca", true, 8, 128 * MIB, 0, 0, 0 },
-	{ "tpca", false, 1, 128 * MIB, 0, 0, 0 },
-};
+static bool is_apart(const struct workload *workload)
+{
+	return workload_used(workload) * WORKLOAD_PAGE > APART;
+}
 
-/* Each round lets every subject run once, and begins with another one. */
-static void take_rounds(const struct workload *workload, struct subject *subjects,
-			unsigned int count, struct row *rows)
+static bool is_wanted(const struct subject *subject)
+{
+	return !args.subject || subject_is(subject, args.subject) ||
+	       subject_is(subject, "set_range");
+}
+
+static void open_warm(struct subject *subject, const struct workload *workload, const char *dir,
+		      bool tell)
+{
+	if (!is_wanted(subject))
+		return;
+	subject_open(subject, dir, workload, tell);
+	if (subject->here)
+		sample_warm_up(subject, workload);
+}
+
+static void close_verified(struct subject *subject, const struct workload *workload)
+{
+	if (subject->here)
+		sample_verify(subject, workload);
+	subject_close(subject, workload);
+}
+
+static struct sample take(struct subject *subject, const struct workload *workload, const char *dir)
+{
+	struct sample sample = { 0 };
+
+	if (is_apart(workload))
+		open_warm(subject, workload, dir, false);
+	if (subject->here)
+		sample = sample_take(subject, workload, args.common.ms);
+	if (is_apart(workload))
+		close_verified(subject, workload);
+	return sample;
+}
+
+static void note(const struct workload *workload, struct subject *subject, unsigned int round,
+		 const struct sample *sample, double by, struct row *row)
+{
+	report_sample(workload, subject, round, sample);
+	series_add(&row->rate, sample->rate);
+	series_add(&row->cpu_ns, sample->cpu_ns);
+	series_add(&row->log_bytes, sample->log_bytes);
+	series_add(&row->io_bytes, sample->io_bytes);
+	series_add(&row->ratio, sample->rate / by);
+}
+
+/* Every subject runs once, beginning with another one each time. */
+static void take_round(const struct workload *workload, struct subject *subjects,
+		       unsigned int count, unsigned int round, const char *dir, struct row *rows)
 {
 	struct sample sample[SUBJECTS_MAX];
-	unsigned int round, turn, i;
+	unsigned int turn, i;
+	double by = 0;
 
-	for (round = 0; round < args.common.rounds; round++) {
-		for (turn = 0; turn < count; turn++) {
-			i = (round + turn) % count;
-			if (!subjects[i].here)
-				continue;
-			sample[i] = sample_take(&subjects[i], workload, args.common.ms);
-			report_sample(workload, &subjects[i], round, &sample[i]);
-			series_add(&rows[i].rate, sample[i].rate);
-			series_add(&rows[i].cpu_ns, sample[i].cpu_ns);
-			series_add(&rows[i].log_bytes, sample[i].log_bytes);
-			series_add(&rows[i].io_bytes, sample[i].io_bytes);
-		}
-		for (turn = 0; strcmp(subjects[turn].name, "set_range"); turn++)
-			continue;
-		for (i = 0; i < count; i++)
-			if (subjects[i].here)
-				series_add(&rows[i].ratio, sample[i].rate / sample[turn].rate);
+	for (turn = 0; turn < count; turn++) {
+		i = (round + turn) % count;
+		sample[i] = take(&subjects[i], workload, dir);
+		if (subject_is(&subjects[i], "set_range"))
+			by = sample[i].rate;
 	}
-}
-
-static void warm_up(const struct workload *workload, struct subject *subjects,
-		    unsigned int count)
-{
-	unsigned int i;
-
 	for (i = 0; i < count; i++)
-		if (subjects[i].here)
-			sample_warm_up(&subjects[i], workload);
+		if (sample[i].rate > 0)
+			note(workload, &subjects[i], round, &sample[i], by, &rows[i]);
 }
 
-static void run(const struct workload *workload, const char *dir, bool tell)
+static void run(const struct workload *workload, const char *dir, const char *progress, bool tell,
+		struct row *rows)
 {
-	static struct row rows[SUBJECTS_MAX];
+	uint64_t end = clock_ns() + args.budget * 1000000000UL;
 	struct subject *subjects;
-	unsigned int count, i;
+	unsigned int count, round, i;
 
-	subjects = subjects_open(dir, workload, args.subject, tell, &count);
-	warm_up(workload, subjects, count);
-	take_rounds(workload, subjects, count, rows);
-	report_title(workload);
+	if (workload->locality == ZIPF)
+		zipf_open(workload_used(workload));
+	report_title(workload, progress);
+	subjects = subjects_open(dir, &count);
+	for (i = 0; i < count && !is_apart(workload); i++)
+		open_warm(&subjects[i], workload, dir, tell);
+	for (round = 0; round < args.common.rounds && (!round || clock_ns() < end); round++)
+		take_round(workload, subjects, count, round, dir, rows);
 	for (i = 0; i < count; i++)
-		if (subjects[i].here)
-			report_row(&subjects[i], &rows[i]);
+		if (rows[i].rate.count)
+			report_row(workload, &subjects[i], &rows[i]);
+	for (i = 0; i < count; i++)
+		close_verified(&subjects[i], workload);
 	subjects_close();
 }
 
 /* Each workload has a process and files of its own. */
-static int run_apart(const struct workload *workload, bool tell)
+static void run_apart(struct result *result, const char *progress, bool tell)
 {
 	char path[PATH_MAX];
 	int status = 1;
@@ -106,13 +138,14 @@ static int run_apart(const struct workload *workload, bool tell)
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
-		run(workload, path, tell);
+		run(&result->workload, path, progress, tell, result->rows);
 		exit(0);
 	}
 	if (pid > 0)
 		waitpid(pid, &status, 0);
 	scratch_remove(path);
-	return status;
+	if (status)
+		die("a workload", "it failed");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -121,49 +154,95 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = &args.common;
 		return 0;
+	case 'a':
+		args.axis = arg;
+		return 0;
+	case 'b':
+		args.budget = strtoul(arg, NULL, 0);
+		return 0;
+	case 'd':
+		args.dat = arg;
+		return 0;
 	case 'R':
 		args.region_max = strtoul(arg, NULL, 0) * MIB;
+		if (!args.region_max)
+			argp_error(state, "a region has 1 MiB at least");
 		return 0;
 	case 's':
 		args.subject = arg;
-		return 0;
-	case 'W':
-		args.workload = arg;
 		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
 
+/* The point as it is here, no larger than asked for. */
+static struct workload fit(struct workload workload)
+{
+	if (workload.region > args.region_max)
+		workload.region = args.region_max;
+	if (workload.pages > workload_used(&workload))
+		workload.pages = workload_used(&workload);
+	return workload;
+}
+
+static void run_all(struct result *results)
+{
+	const struct workload *points = axes_points();
+	uint64_t start = clock_ns();
+	char progress[64];
+	unsigned int i;
+	bool tell = true;
+
+	for (i = 0; i < axes_count(); i++) {
+		results[i].workload = fit(points[i]);
+		if (args.axis && strcmp(args.axis, workload_axis(&points[i])))
+			continue;
+		snprintf(progress, sizeof(progress), "[%u of %u, %.0f s]", i + 1, axes_count(),
+			 (clock_ns() - start) / 1e9);
+		run_apart(&results[i], progress, tell);
+		tell = false;
+	}
+}
+
+/* Filled in by child processes. */
+static struct result *shared_results(void)
+{
+	struct result *results = mmap(NULL, axes_count() * sizeof(*results),
+				      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (results == MAP_FAILED)
+		die("mmap", strerror(errno));
+	return results;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct argp_option options[] = {
-		{ "region", 'R', "MIB", 0, "No region larger than this (128)", 0 },
+		{ "axis", 'a', "NAME", 0,
+		  "Only bytes, ranges, pages, region, locality, threads, flush or application", 0 },
+		{ "budget", 'b', "S", 0, "No new round of a point after so many seconds (10)", 0 },
+		{ "dat", 'd', "FILE", 0, "Write the medians there, for gnuplot (bench.dat)", 0 },
+		{ "region", 'R', "MIB", 0, "No region larger than this (65536)", 0 },
 		{ "subject", 's', "NAME", 0, "Only this one, and set_range", 0 },
-		{ "workload", 'W', "NAME", 0, "Only ranges or tpca", 0 },
 		{ 0 }
 	};
 	static const struct argp_child children[] = { { &options_argp, 0, NULL, 0 }, { 0 } };
 	static const struct argp argp = {
-		options, parse, NULL, "Benchmark transactions with files in DIRECTORY.",
+		options, parse, NULL,
+		"Compare tracked transactions with set_range, with files in DIRECTORY.",
 		children, NULL, NULL
 	};
-	struct workload workload;
-	bool tell = true;
-	unsigned int i;
+	struct result *results;
+	unsigned int count;
 
 	argp_parse(&argp, argc, argv, 0, 0, 0);
 	if (args.common.quick)
 		args.region_max = MIB;
-	report_open(args.common.csv, args.common.where);
-	for (i = 0; i < ARRAY_SIZE(workloads); i++) {
-		workload = workloads[i];
-		if (args.workload && strcmp(args.workload, workload.name))
-			continue;
-		if (workload.region > args.region_max)
-			workload.region = args.region_max;
-		if (run_apart(&workload, tell))
-			return 1;
-		tell = false;
-	}
+	report_open(args.common.csv, args.dat, args.common.where);
+	results = shared_results();
+	run_all(results);
+	if (!args.common.quick)
+		claims_tell(results, axes_count(), subjects_all(&count), count,
+			    args.common.where);
 	return 0;
 }

@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "compare.h"
+#include "judge.h"
 #include "series.h"
 
 #define LATENCIES	4
-#define GOALS_MAX	32
 
 /* struct row - the samples of a subject */
 struct row {
@@ -19,13 +19,6 @@ struct row {
 
 static const struct options *options;
 static FILE *csv, *dat;
-
-/* What was found out about the goals. */
-static struct {
-	const struct goal *goal;
-	double reached;
-} judged[GOALS_MAX];
-static size_t n_judged;
 
 void compare_open(const struct options *from, const char *dat_path)
 {
@@ -167,14 +160,12 @@ static double figure_of(struct row *row, enum figure figure)
 	return 0;
 }
 
-static void judge(const struct comparison *c, const struct subject *s, struct row *row,
-		  const struct goal *goal)
+static void judge_row(const struct comparison *c, const struct subject *s, struct row *row,
+		      const struct goal *goal)
 {
-	if (strcmp(goal->comparison, c->name) || goal->threads != c->threads ||
-	    strcmp(goal->subject, s->name) || n_judged == GOALS_MAX)
-		return;
-	judged[n_judged].goal = goal;
-	judged[n_judged++].reached = figure_of(row, goal->figure);
+	if (!strcmp(goal->comparison, c->name) && goal->threads == c->threads &&
+	    !strcmp(goal->subject, s->name))
+		judge(goal->text, figure_of(row, goal->figure), goal->at_most, goal->bound);
 }
 
 void compare(const struct comparison *c, const struct setting *setting, const struct goal *goals,
@@ -191,24 +182,6 @@ void compare(const struct comparison *c, const struct setting *setting, const st
 	for (i = 0; i < count_subjects(c); i++) {
 		print_row(c, &c->subjects[i], &rows[i]);
 		for (g = 0; g < n_goals; g++)
-			judge(c, &c->subjects[i], &rows[i], &goals[g]);
-	}
-}
-
-void compare_goals(void)
-{
-	size_t i;
-
-	if (!n_judged)
-		return;
-	printf("\n%s: goals\n", options->where);
-	for (i = 0; i < n_judged; i++) {
-		const struct goal *goal = judged[i].goal;
-		double reached = judged[i].reached;
-		bool met = goal->at_most ? reached <= goal->bound : reached >= goal->bound;
-
-		printf("  %-58s %12.6g, %s %10.6g: %s\n", goal->text, reached,
-		       goal->at_most ? "at most " : "at least", goal->bound,
-		       met ? "reached" : "missed");
+			judge_row(c, &c->subjects[i], &rows[i], &goals[g]);
 	}
 }

@@ -81,7 +81,4 @@ void compare_open(const struct options *options, const char *dat);
 void compare(const struct comparison *c, const struct setting *setting, const struct goal *goals,
 	     size_t n_goals);
 
-/** compare_goals() - print all goals that were measured */
-void compare_goals(void);
-
 #endif

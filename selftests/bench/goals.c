@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compare.h"
+#include "judge.h"
 #include "scratch.h"
 #include "tpca.h"
 
@@ -209,7 +210,7 @@ int main(int argc, char **argv)
 		if (wanted(&comparisons[i]))
 			compare(&comparisons[i], &setting, goals, ARRAY_SIZE(goals));
 	if (!args.common.quick)
-		compare_goals();
+		judge_tell(args.common.where);
 	scratch_remove(files);
 	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The report: a table for people and CSV for programs. */
+/* The report: a table for people, CSV for programs, the medians for plots. */
 #ifndef SELFTESTS_BENCH_REPORT_H
 #define SELFTESTS_BENCH_REPORT_H
 
@@ -23,20 +23,21 @@ struct row {
 };
 
 /**
- * report_open() - where the CSV goes
- * @path: the file, begun anew
- * @where: "native" or the kernel of the VM, for its first column
+ * report_open() - where samples and medians go
+ * @csv: path of the samples, begun anew
+ * @dat: path of the medians, likewise
+ * @where: "native" or the kernel of the VM, for the first column
  */
-void report_open(const char *path, const char *where);
+void report_open(const char *csv, const char *dat, const char *where);
 
 /** report_sample() - a line of CSV; @round counts from 0 */
 void report_sample(const struct workload *workload, const struct subject *subject,
 		   unsigned int round, const struct sample *sample);
 
-/** report_title() - the line above a table */
-void report_title(const struct workload *workload);
+/** report_title() - the line above a table; @progress is printed before it */
+void report_title(const struct workload *workload, const char *progress);
 
-/** report_row() - a line of the table */
-void report_row(const struct subject *subject, struct row *row);
+/** report_row() - a line of the table, and of the medians */
+void report_row(const struct workload *workload, const struct subject *subject, struct row *row);
 
 #endif

@@ -4,11 +4,14 @@
 #include <time.h>
 
 #include "clock.h"
+#include "random.h"
 #include "sample.h"
 #include "scratch.h"
+#include "structure.h"
 
 #define THREADS_MAX	64
-#define CLOCK_EVERY	16	/* transactions between two looks at the clock */
+#define CLOCK_EVERY	16	/* transactions between two looks at the clock, unless they are large */
+#define LARGE		64	/* pages of such a one */
 #define TOUCH_PAGES	16	/* of one transaction that warms up */
 #define TOUCH_NS	2000000000UL	/* for warming up, at most */
 
@@ -17,14 +20,32 @@ static uint64_t end_ns;
 static void *act(void *arg)
 {
 	struct actor *actor = arg;
+	unsigned int every = actor->workload->pages >= LARGE ? 1 : CLOCK_EVERY;
 
 	do {
-		actor->subject->begin(actor);
-		workload_transact(actor->workload, actor);
-		actor->subject->end(actor);
+		sample_transact(actor);
 		actor->done++;
-	} while (actor->done % CLOCK_EVERY || clock_ns() < end_ns);
+	} while (actor->done % every || clock_ns() < end_ns);
 	return NULL;
+}
+
+void sample_transact(struct actor *actor)
+{
+	actor->subject->begin(actor);
+	actor->workload->kind->transact(actor);
+	actor->subject->end(actor);
+}
+
+struct actor sample_actor(struct subject *subject, const struct workload *workload,
+			  unsigned int id)
+{
+	struct actor actor = {
+		.subject = subject, .workload = workload, .base = subject->base, .id = id,
+		.random = clock_ns() * 2 + id * 0x9e3779b97f4a7c15 + 1,
+	};
+
+	actor.next = random_next(&actor.random) % workload_used(workload);
+	return actor;
 }
 
 static uint64_t log_tail(void)
@@ -51,17 +72,13 @@ static void empty_log(void)
 
 static uint64_t run_actors(struct subject *subject, const struct workload *workload)
 {
-	struct actor actor[THREADS_MAX] = { 0 };
+	struct actor actor[THREADS_MAX];
 	pthread_t thread[THREADS_MAX];
 	uint64_t done = 0;
 	unsigned int i;
 
 	for (i = 0; i < workload->threads; i++) {
-		actor[i].subject = subject;
-		actor[i].workload = workload;
-		actor[i].base = subject->base;
-		actor[i].id = i;
-		actor[i].random = clock_ns() * 2 + i * 0x9e3779b97f4a7c15 + 1;
+		actor[i] = sample_actor(subject, workload, i);
 		if (pthread_create(&thread[i], NULL, act, &actor[i]))
 			die("pthread_create", "no thread");
 	}
@@ -72,34 +89,59 @@ static uint64_t run_actors(struct subject *subject, const struct workload *workl
 	return done;
 }
 
-/* One transaction that changes the next few pages; returns the first byte behind them. */
-static size_t touch_some(struct actor *actor, size_t at)
+/* One transaction that changes the next few pages; returns the first one behind them. */
+static unsigned int touch_some(struct actor *actor, unsigned int page)
 {
-	size_t end = at + TOUCH_PAGES * WORKLOAD_PAGE;
+	unsigned int end = page + TOUCH_PAGES, used = workload_used(actor->workload);
 
-	if (end > actor->workload->region)
-		end = actor->workload->region;
 	actor->subject->begin(actor);
-	for (; at < end; at += WORKLOAD_PAGE)
-		actor_change(actor, actor->base + at, sizeof(uint64_t));
+	for (; page < end && page < used; page++)
+		actor_change(actor, actor->base + workload_page(actor->workload, page),
+			     sizeof(uint64_t));
 	actor->subject->end(actor);
-	return end;
+	return page;
+}
+
+static void touch(struct subject *subject, const struct workload *workload)
+{
+	struct workload lazy = *workload;
+	struct actor actor = sample_actor(subject, &lazy, 0);
+	uint64_t end = clock_ns() + TOUCH_NS;
+	unsigned int page = 0;
+
+	lazy.flush = false;
+	while (page < workload_used(workload) && clock_ns() < end)
+		page = touch_some(&actor, page);
+}
+
+static void touch_plainly(const struct subject *subject, const struct workload *workload)
+{
+	unsigned int page;
+
+	for (page = 0; page < workload_used(workload); page++)
+		*(volatile char *)(subject->base + workload_page(workload, page)) = 0;
 }
 
 void sample_warm_up(struct subject *subject, const struct workload *workload)
 {
-	struct workload lazy = *workload;
-	struct actor actor = {
-		.subject = subject, .workload = &lazy, .base = subject->base, .random = clock_ns(),
-	};
-	uint64_t end = clock_ns() + TOUCH_NS;
-	size_t at = 0;
+	struct actor actor = sample_actor(subject, workload, 0);
 
-	if (subject->limit)
+	if (subject->flag)
+		touch(subject, workload);
+	else
+		touch_plainly(subject, workload);
+	if (!workload->kind->prepare)
 		return;
-	lazy.flush = false;
-	while (at < workload->region && clock_ns() < end)
-		at = touch_some(&actor, at);
+	workload->kind->prepare(&actor);
+	structure_check(&actor);
+}
+
+void sample_verify(struct subject *subject, const struct workload *workload)
+{
+	struct actor actor = sample_actor(subject, workload, 0);
+
+	if (workload->kind->verify)
+		workload->kind->verify(&actor);
 }
 
 struct sample sample_take(struct subject *subject, const struct workload *workload,

@@ -20,14 +20,24 @@ struct sample {
 	double io_bytes;
 };
 
+/** sample_actor() - a thread that makes transactions, the @id-th */
+struct actor sample_actor(struct subject *subject, const struct workload *workload,
+			  unsigned int id);
+
+/** sample_transact() - one transaction, from begin to end */
+void sample_transact(struct actor *actor);
+
 /**
- * sample_warm_up() - change every page once, or as many as two seconds allow
+ * sample_warm_up() - change every page once, or as many as two seconds allow, and build what changes
  * @subject: an open subject
  * @workload: what it will do
  *
  * The first touch of a page costs more than all later ones.
  */
 void sample_warm_up(struct subject *subject, const struct workload *workload);
+
+/** sample_verify() - end the program if what the samples left behind is not right */
+void sample_verify(struct subject *subject, const struct workload *workload);
 
 /**
  * sample_take() - let a subject run a workload

@@ -13,16 +13,10 @@
 #define LIMIT_BYTES	(32UL << 20)
 #define SECTOR		512UL
 
-static void begin_explicit(struct actor *actor)
+static void begin(struct actor *actor)
 {
 	rvm_init_tid(&actor->tid);
-	check("begin", rvm_begin_transaction(&actor->tid, no_restore));
-}
-
-static void begin_restore(struct actor *actor)
-{
-	rvm_init_tid(&actor->tid);
-	check("begin", rvm_begin_transaction(&actor->tid, restore));
+	check("begin", rvm_begin_transaction(&actor->tid, actor->subject->mode));
 }
 
 static void declare(struct actor *actor, void *bytes, size_t length)
@@ -69,13 +63,13 @@ static struct subject subjects[] = {
 	{ .name = "none", .begin = nothing, .end = nothing },
 	{ .name = "limit:append", .limit = true, .begin = nothing, .end = append_and_sync },
 	{ .name = "limit:direct", .limit = true, .begin = nothing, .end = append },
-	{ .name = "set_range", .flag = RVM_TRACK_NONE, .begin = begin_explicit,
-	  .change = declare, .end = commit },
-	{ .name = "set_range+restore", .flag = RVM_TRACK_NONE, .begin = begin_restore,
-	  .change = declare, .end = commit },
-	{ .name = "kmod", .flag = RVM_TRACK_KMOD, .begin = begin_tracked, .end = commit },
-	{ .name = "uffd", .flag = RVM_TRACK_UFFD, .begin = begin_tracked, .end = commit },
-	{ .name = "sigsegv", .flag = RVM_TRACK_SIGSEGV, .begin = begin_tracked, .end = commit },
+#define DECLARED(name, flag, mode) { name, flag, mode, .begin = begin, .change = declare, .end = commit }
+#define TRACKED(name, flag) { name, flag, .begin = begin_tracked, .end = commit }
+	DECLARED("set_range", RVM_TRACK_NONE, no_restore),
+	DECLARED("set_range+restore", RVM_TRACK_NONE, restore),
+	TRACKED("kmod", RVM_TRACK_KMOD),
+	TRACKED("uffd", RVM_TRACK_UFFD),
+	TRACKED("sigsegv", RVM_TRACK_SIGSEGV),
 };
 
 static void initialize(const char *dir)
@@ -117,11 +111,11 @@ static bool map_region(struct subject *subject, const char *dir, size_t length, 
 	return true;
 }
 
-/* Memory that belongs to no segment, touched so that no first fault is measured. */
+/* Memory that belongs to no segment, and is there when it is touched. */
 static char *plain_memory(size_t length)
 {
 	char *base = mmap(NULL, length, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (base == MAP_FAILED)
 		die("mmap", strerror(errno));
@@ -145,10 +139,10 @@ static void write_once(struct subject *subject)
 
 static bool open_limit(struct subject *subject, const char *dir, const struct workload *workload)
 {
-	bool direct = !strcmp(subject->name, "limit:direct");
+	bool direct = subject_is(subject, "limit:direct");
 	char path[4096];
 
-	if (!workload->flush || workload->threads > 1)
+	if (!workload->flush || workload->threads > 1 || !workload_ranges(workload))
 		return false;
 	snprintf(path, sizeof(path), "%s/%s", dir, subject->name);
 	subject->fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | (direct ? O_DIRECT | O_DSYNC : 0),
@@ -167,37 +161,51 @@ static bool open_limit(struct subject *subject, const char *dir, const struct wo
 	return true;
 }
 
-struct subject *subjects_open(const char *dir, const struct workload *workload,
-			      const char *only, bool tell, unsigned int *count)
+struct subject *subjects_all(unsigned int *count)
 {
-	struct subject *subject;
-
 	*count = sizeof(subjects) / sizeof(*subjects);
-	initialize(dir);
-	for (subject = subjects; subject < subjects + *count; subject++) {
-		subject->here = false;
-		if (only && strcmp(only, subject->name) && strcmp("set_range", subject->name))
-			continue;
-		if (subject->flag) {
-			subject->here = map_region(subject, dir, workload->region,
-						   tell);
-		} else if (subject->limit) {
-			subject->here = open_limit(subject, dir, workload);
-		} else {
-			subject->base = plain_memory(workload->region);
-			subject->here = true;
-		}
-	}
 	return subjects;
+}
+
+struct subject *subjects_open(const char *dir, unsigned int *count)
+{
+	initialize(dir);
+	return subjects_all(count);
 }
 
 void subjects_close(void)
 {
-	struct subject *subject;
-
-	for (subject = subjects; subject < subjects + sizeof(subjects) / sizeof(*subjects);
-	     subject++)
-		if (subject->here && subject->flag)
-			check("rvm_unmap", rvm_unmap(&subject->region));
 	check("rvm_terminate", rvm_terminate());
+}
+
+void subject_open(struct subject *subject, const char *dir, const struct workload *workload,
+		  bool tell)
+{
+	if (subject->flag) {
+		subject->here = map_region(subject, dir, workload->region, tell);
+	} else if (subject->limit) {
+		subject->here = open_limit(subject, dir, workload);
+	} else {
+		subject->base = plain_memory(workload->region);
+		subject->here = true;
+	}
+}
+
+static void close_limit(struct subject *subject)
+{
+	close(subject->fd);
+	free(subject->buffer);
+}
+
+void subject_close(struct subject *subject, const struct workload *workload)
+{
+	if (!subject->here)
+		return;
+	if (subject->flag)
+		check("rvm_unmap", rvm_unmap(&subject->region));
+	else
+		munmap(subject->base, workload->region);
+	if (subject->limit)
+		close_limit(subject);
+	subject->here = false;
 }

@@ -6,19 +6,21 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <rvm/rvm.h>
 
 #include "workload.h"
 
-#define SUBJECTS_MAX	8
+#define SUBJECTS_MAX	12
 
 struct actor;
 
 /**
  * struct subject - one way to make a transaction
  * @name: what it is called in the table
- * @flag: RVM_TRACK_* of its region
+ * @flag: RVM_TRACK_* of its region; 0: it changes memory that belongs to none
+ * @mode: its transactions begin with it
  * @limit: it does no more than a log must: write as many bytes and sync them
  * @begin: begin a transaction
  * @change: declare bytes before they change; NULL: nobody needs to
@@ -34,6 +36,7 @@ struct actor;
 struct subject {
 	const char *name;
 	unsigned long flag;
+	rvm_mode_t mode;
 	bool limit;
 	void (*begin)(struct actor *actor);
 	void (*change)(struct actor *actor, void *bytes, size_t length);
@@ -55,6 +58,7 @@ struct subject {
  * @base: the memory that it changes
  * @id: from 0
  * @random: state of its generator
+ * @next: the page that a sequential workload changes next
  * @done: transactions so far
  */
 struct actor {
@@ -64,8 +68,16 @@ struct actor {
 	char *base;
 	unsigned int id;
 	uint64_t random;
+	uint64_t next;
 	uint64_t done;
 };
+
+/** actor_declare() - say that bytes will change, if the subject is one that must */
+static inline void actor_declare(struct actor *actor, void *bytes, size_t length)
+{
+	if (actor->subject->change)
+		actor->subject->change(actor, bytes, length);
+}
 
 /** actor_change() - change @length bytes to values that they did not have */
 static inline void actor_change(struct actor *actor, char *bytes, size_t length)
@@ -73,28 +85,41 @@ static inline void actor_change(struct actor *actor, char *bytes, size_t length)
 	uint64_t word = actor->random | 1;
 	size_t i;
 
-	if (actor->subject->change)
-		actor->subject->change(actor, bytes, length);
+	actor_declare(actor, bytes, length);
 	for (i = 0; i + sizeof(word) <= length; i += sizeof(word))
 		*(uint64_t *)(bytes + i) += word;
 	for (; i < length; i++)
 		bytes[i]++;
 }
 
-/**
- * subjects_open() - initialize the library and map a region for each subject
- * @dir: directory for log, segments and other files
- * @workload: what they will be used for
- * @only: name of the only subject beside set_range, or NULL
- * @tell: say why a subject is not here
- * @count: how many subjects there are; those not here have @here unset
- *
- * Ends the program after an error.  Return: the subjects.
- */
-struct subject *subjects_open(const char *dir, const struct workload *workload,
-			      const char *only, bool tell, unsigned int *count);
+/** subjects_all() - all of them; they are closed */
+struct subject *subjects_all(unsigned int *count);
 
-/** subjects_close() - unmap all regions and terminate the library */
+/** subjects_open() - initialize the library with a log in @dir; Return: as subjects_all() */
+struct subject *subjects_open(const char *dir, unsigned int *count);
+
+/** subjects_close() - terminate the library; all subjects are closed */
 void subjects_close(void);
+
+/** subject_is() - is it that one? */
+static inline bool subject_is(const struct subject *subject, const char *name)
+{
+	return !strcmp(subject->name, name);
+}
+
+/**
+ * subject_open() - give a subject its memory or its file
+ * @subject: which
+ * @dir: directory of its files
+ * @workload: what it will be used for
+ * @tell: say why it is not to be had
+ *
+ * Sets @here.  Any error but the lack of a tracker ends the program.
+ */
+void subject_open(struct subject *subject, const char *dir, const struct workload *workload,
+		  bool tell);
+
+/** subject_close() - give back what it has, if it is here */
+void subject_close(struct subject *subject, const struct workload *workload);
 
 #endif

@@ -1,29 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The workloads: which bytes the transactions change. */
+#include <stdio.h>
+
 #include "random.h"
 #include "subject.h"
 #include "tpca.h"
 #include "workload.h"
+#include "zipf.h"
 
-static void transact_ranges(const struct workload *workload, struct actor *actor)
+static const char *const localities[] = { "random", "sequential", "zipf" };
+
+/* Pages of a transaction are all different: they begin anywhere and keep an odd distance. */
+static void transact_ranges(struct actor *actor)
 {
-	size_t stride = WORKLOAD_PAGE / workload->ranges;
-	size_t pages = workload->region / WORKLOAD_PAGE;
-	unsigned int page, range;
-	char *base;
+	const struct workload *w = actor->workload;
+	size_t within = WORKLOAD_PAGE / w->ranges;
+	unsigned int page, range, used = workload_used(w);
+	uint64_t at = actor->next, step = 1;
 
-	for (page = 0; page < workload->pages; page++) {
-		base = actor->base + random_next(&actor->random) % pages * WORKLOAD_PAGE;
-		for (range = 0; range < workload->ranges; range++)
-			actor_change(actor, base + range * stride, workload->bytes);
+	if (w->locality == RANDOM) {
+		at = random_next(&actor->random) % used;
+		step = (random_next(&actor->random) % used) | 1;
 	}
+	for (page = 0; page < w->pages; page++, at += step) {
+		unsigned int n = w->locality == ZIPF ? zipf_next(&actor->random) : at % used;
+		char *base = actor->base + workload_page(w, n);
+
+		for (range = 0; range < w->ranges; range++)
+			actor_change(actor, base + range * within, w->bytes);
+	}
+	actor->next = at;
 }
 
-static void transact_tpca(const struct workload *workload, struct actor *actor)
+static void transact_tpca(struct actor *actor)
 {
 	struct teller teller = {
-		.base = actor->base, .size = workload->region, .id = actor->id,
-		.threads = workload->threads, .random = actor->random, .done = actor->done,
+		.base = actor->base, .size = actor->workload->region, .id = actor->id,
+		.threads = actor->workload->threads, .random = actor->random, .done = actor->done,
 	};
 	char *at[TPCA_RANGES];
 	unsigned int i;
@@ -34,22 +47,61 @@ static void transact_tpca(const struct workload *workload, struct actor *actor)
 		actor_change(actor, at[i], tpca_length(i));
 }
 
-void workload_transact(const struct workload *workload, struct actor *actor)
+const struct kind kind_ranges = { "ranges", NULL, transact_ranges, NULL };
+const struct kind kind_tpca = { "tpca", NULL, transact_tpca, NULL };
+
+const char *workload_axis(const struct workload *workload)
 {
-	if (workload->pages)
-		transact_ranges(workload, actor);
-	else
-		transact_tpca(workload, actor);
+	static const char *const names[] = {
+		[BYTES] = "bytes", [RANGES] = "ranges", [PAGES] = "pages", [REGION] = "region",
+		[LOCALITY] = "locality", [THREADS] = "threads", [FLUSH] = "flush",
+		[APPLICATION] = "application",
+	};
+
+	return names[workload->axis];
+}
+
+const char *workload_place(const struct workload *workload)
+{
+	static char place[64];
+
+	switch (workload->axis) {
+	case BYTES:
+		snprintf(place, sizeof(place), "%u", workload->bytes);
+		break;
+	case RANGES:
+	case FLUSH:
+		snprintf(place, sizeof(place), "%u", workload->ranges);
+		break;
+	case PAGES:
+		snprintf(place, sizeof(place), "%u", workload->pages);
+		break;
+	case REGION:
+		snprintf(place, sizeof(place), "%zu", workload->region >> 20);
+		break;
+	case LOCALITY:
+		return localities[workload->locality];
+	case THREADS:
+		snprintf(place, sizeof(place), "%u", workload->threads);
+		break;
+	case APPLICATION:
+		snprintf(place, sizeof(place), "%s %s %u", workload->kind->name,
+			 workload->flush ? "flush" : "no_flush", workload->threads);
+		break;
+	}
+	return place;
 }
 
 size_t workload_payload(const struct workload *workload)
 {
-	if (workload->pages)
-		return (size_t)workload->pages * workload->ranges * workload->bytes;
-	return TPCA_BYTES;
+	if (workload->kind == &kind_tpca)
+		return TPCA_BYTES;
+	return (size_t)workload->pages * workload->ranges * workload->bytes;
 }
 
 unsigned int workload_ranges(const struct workload *workload)
 {
-	return workload->pages ? workload->pages * workload->ranges : TPCA_RANGES;
+	if (workload->kind == &kind_tpca)
+		return TPCA_RANGES;
+	return workload->pages * workload->ranges;
 }

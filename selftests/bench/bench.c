@@ -107,9 +107,9 @@ static void take_round(const struct workload *workload, struct subject *subjects
 static void run(const struct workload *workload, const char *dir, const char *progress, bool tell,
 		struct row *rows)
 {
-	uint64_t end = clock_ns() + args.budget * 1000000000UL;
 	struct subject *subjects;
 	unsigned int count, round, i;
+	uint64_t end;
 
 	if (workload->locality == ZIPF)
 		zipf_open(workload_used(workload));
@@ -117,6 +117,7 @@ static void run(const struct workload *workload, const char *dir, const char *pr
 	subjects = subjects_open(dir, &count);
 	for (i = 0; i < count && !is_apart(workload); i++)
 		open_warm(&subjects[i], workload, dir, tell);
+	end = clock_ns() + args.budget * 1000000000UL;
 	for (round = 0; round < args.common.rounds && (!round || clock_ns() < end); round++)
 		take_round(workload, subjects, count, round, dir, rows);
 	for (i = 0; i < count; i++)

@@ -68,6 +68,7 @@ static struct subject subjects[] = {
 	DECLARED("set_range", RVM_TRACK_NONE, no_restore),
 	DECLARED("set_range+restore", RVM_TRACK_NONE, restore),
 	TRACKED("kmod", RVM_TRACK_KMOD),
+	DECLARED("checked", RVM_TRACK_KMOD, rvm_checked),
 	TRACKED("uffd", RVM_TRACK_UFFD),
 	TRACKED("sigsegv", RVM_TRACK_SIGSEGV),
 };

@@ -8,6 +8,7 @@
 #include <linux/kconfig.h>
 #include <linux/mm.h>
 #include <linux/pagemap.h>
+#include <linux/shrinker.h>
 
 #ifndef CONFIG_64BIT
 #error "rvm_track needs a 64-bit kernel: the areas of a region use 63 bits of file offset"
@@ -47,6 +48,53 @@ static inline struct folio *rvmt_find_folio(struct address_space *mapping, pgoff
 	struct folio *folio = filemap_get_folio(mapping, index);
 
 	return IS_ERR_OR_NULL(folio) || xa_is_value(folio) ? NULL : folio;
+}
+
+/**
+ * rvmt_shrinker_new() - make and register a shrinker
+ * @count: how much there is
+ * @scan: make it less
+ *
+ * Linux 6.7 began to allocate shrinkers.  The module has one.
+ *
+ * Return: the shrinker, or NULL for lack of memory.
+ */
+static inline struct shrinker *
+rvmt_shrinker_new(unsigned long (*count)(struct shrinker *shrinker, struct shrink_control *sc),
+		  unsigned long (*scan)(struct shrinker *shrinker, struct shrink_control *sc))
+{
+#ifdef RVMT_HAVE_SHRINKER_ALLOC
+	struct shrinker *shrinker = shrinker_alloc(0, "rvm_track");
+
+	if (!shrinker)
+		return NULL;
+	shrinker->count_objects = count;
+	shrinker->scan_objects = scan;
+	shrinker_register(shrinker);
+	return shrinker;
+#else
+	static struct shrinker shrinker;
+
+	shrinker = (struct shrinker){
+		.count_objects = count,
+		.scan_objects = scan,
+		.seeks = DEFAULT_SEEKS,
+	};
+	return register_shrinker(&shrinker, "rvm_track") ? NULL : &shrinker;
+#endif
+}
+
+/**
+ * rvmt_shrinker_free() - undo rvmt_shrinker_new(); nobody is in it afterwards
+ * @shrinker: the shrinker
+ */
+static inline void rvmt_shrinker_free(struct shrinker *shrinker)
+{
+#ifdef RVMT_HAVE_SHRINKER_ALLOC
+	shrinker_free(shrinker);
+#else
+	unregister_shrinker(shrinker);
+#endif
 }
 
 /* The walkers of shared mappings are there only where a driver selects them. */

@@ -31,10 +31,10 @@ static void send_event(struct rvmt_region *region, struct sk_buff *skb, void *he
 	genlmsg_multicast_netns(&rvmt_family, region->net, skb, 0, 0, GFP_NOFS);
 }
 
-void rvmt_event_owner_exit(struct rvmt_region *region, u64 count)
+static void send_count(struct rvmt_region *region, u8 cmd, u64 count)
 {
 	void *header;
-	struct sk_buff *skb = new_event(region, RVM_TRACK_CMD_EVENT_OWNER_EXIT, &header);
+	struct sk_buff *skb = new_event(region, cmd, &header);
 
 	if (!skb)
 		return;
@@ -42,6 +42,16 @@ void rvmt_event_owner_exit(struct rvmt_region *region, u64 count)
 		nlmsg_free(skb);
 	else
 		send_event(region, skb, header);
+}
+
+void rvmt_event_owner_exit(struct rvmt_region *region, u64 count)
+{
+	send_count(region, RVM_TRACK_CMD_EVENT_OWNER_EXIT, count);
+}
+
+void rvmt_event_pressure(struct rvmt_region *region, u64 count)
+{
+	send_count(region, RVM_TRACK_CMD_EVENT_PRESSURE, count);
 }
 
 void rvmt_event_overflow(struct rvmt_region *region)

@@ -17,6 +17,13 @@ extern struct genl_family rvmt_family;
 void rvmt_event_owner_exit(struct rvmt_region *region, u64 count);
 
 /**
+ * rvmt_event_pressure() - memory is short
+ * @region: where
+ * @count: dirty pages without owner
+ */
+void rvmt_event_pressure(struct rvmt_region *region, u64 count);
+
+/**
  * rvmt_event_overflow() - a write found no free slot
  * @region: where
  */

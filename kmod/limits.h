@@ -7,6 +7,15 @@
 #define RVMT_SLOTS_DEFAULT	1048576U
 #define RVMT_SLOTS_MAX		67108864U
 
+/* Regions that a user may have at once: each takes some 60 KiB of the kernel's memory. */
+#define RVMT_REGIONS_DEFAULT	4096U
+
+/* WRITEBACKs of a region that may be under way at once. */
+#define RVMT_REQUESTS_DEFAULT	64U
+
+/* Between two times that libraries are told that memory is short. */
+#define RVMT_PRESSURE_JIFFIES	(HZ / 10)
+
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U
 

@@ -8,10 +8,16 @@
 #include "end.h"
 #include "netlink.h"
 #include "page.h"
+#include "pressure.h"
+#include "region.h"
 #include "request.h"
 
 module_param_named(slots, rvmt_netlink_slots, uint, 0644);
 MODULE_PARM_DESC(slots, "Pages of a region that may have owners at once, if its creator does not say");
+module_param_named(regions, rvmt_region_most, uint, 0644);
+MODULE_PARM_DESC(regions, "Regions that a user may have at once");
+module_param_named(requests, rvmt_request_most, uint, 0644);
+MODULE_PARM_DESC(requests, "Writebacks of a region that may be under way at once");
 module_param_named(retain, rvmt_end_retain, uint, 0644);
 MODULE_PARM_DESC(retain, "Free slots of a region that keep their memory for the next transaction");
 
@@ -25,11 +31,16 @@ static int __init rvmt_init(void)
 	err = rvmt_request_init();
 	if (err)
 		goto err_page;
-	err = rvmt_netlink_init();
+	err = rvmt_pressure_init();
 	if (err)
 		goto err_request;
+	err = rvmt_netlink_init();
+	if (err)
+		goto err_pressure;
 	return 0;
 
+err_pressure:
+	rvmt_pressure_exit();
 err_request:
 	rvmt_request_exit();
 err_page:
@@ -41,6 +52,7 @@ err_page:
 static void __exit rvmt_exit(void)
 {
 	rvmt_netlink_exit();
+	rvmt_pressure_exit();
 	rvmt_request_exit();
 	rvmt_page_exit();
 }

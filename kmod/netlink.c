@@ -144,6 +144,8 @@ static struct rvmt_region *new_region(struct genl_info *info, struct file *seg)
 	if (!err)
 		return region;
 	rvmt_region_free(region);
+	if (err == -EDQUOT)
+		return ERR_PTR(REFUSE(info, err, "the user has too many regions"));
 	return ERR_PTR(REFUSE(info, err, "another live region overlaps"));
 }
 
@@ -290,7 +292,8 @@ static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
 	    put_u64(skb, RVM_TRACK_A_STAT_WRITTEN, atomic64_read(&stats->written)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_BUSY, atomic64_read(&stats->busy)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_READ, atomic64_read(&stats->read)) ||
-	    put_u64(skb, RVM_TRACK_A_STAT_ROLLED_BACK, atomic64_read(&stats->rolled_back)))
+	    put_u64(skb, RVM_TRACK_A_STAT_ROLLED_BACK, atomic64_read(&stats->rolled_back)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_DIRTY, atomic64_read(&stats->dirty)))
 		return -EMSGSIZE;
 	return 0;
 }

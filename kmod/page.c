@@ -142,10 +142,12 @@ bool rvmt_page_next_dirty(struct address_space *mapping, pgoff_t *index, pgoff_t
 void rvmt_page_clear_dirty(struct folio *folio)
 {
 	struct xarray *pages = &folio->mapping->i_pages;
+	struct rvmt_region *region = folio->mapping->host->i_private;
 	unsigned long flags;
 
 	xa_lock_irqsave(pages, flags);
-	folio_test_clear_dirty(folio);
+	if (folio_test_clear_dirty(folio))
+		atomic64_dec(&region->stats.dirty);
 	__xa_clear_mark(pages, folio->index, PAGECACHE_TAG_DIRTY);
 	xa_unlock_irqrestore(pages, flags);
 }
@@ -156,6 +158,7 @@ void rvmt_page_clear_dirty(struct folio *folio)
  */
 static bool dirty_folio(struct address_space *mapping, struct folio *folio)
 {
+	struct rvmt_region *region = mapping->host->i_private;
 	unsigned long flags;
 	bool was_clean;
 
@@ -163,6 +166,8 @@ static bool dirty_folio(struct address_space *mapping, struct folio *folio)
 		return false;
 	xa_lock_irqsave(&mapping->i_pages, flags);
 	was_clean = !folio_test_set_dirty(folio);
+	if (was_clean)
+		atomic64_inc(&region->stats.dirty);
 	if (folio->mapping == mapping)
 		__xa_set_mark(&mapping->i_pages, folio->index, PAGECACHE_TAG_DIRTY);
 	xa_unlock_irqrestore(&mapping->i_pages, flags);

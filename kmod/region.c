@@ -22,6 +22,8 @@ static_assert(PAGE_SIZE % sizeof(struct rvm_track_word) == 0);
 static_assert(PAGE_SIZE % sizeof(struct rvm_track_slot) == 0);
 static_assert(sizeof(struct rvm_track_ctl) % PAGE_SIZE == 0);
 
+unsigned int rvmt_region_most = RVMT_REGIONS_DEFAULT;
+
 static DEFINE_MUTEX(regions_mutex);	/* protects the two below */
 static LIST_HEAD(regions);
 static u64 last_id;
@@ -91,6 +93,7 @@ static bool overlap(const struct rvmt_region *a, const struct rvmt_region *b)
 int rvmt_region_claim(struct rvmt_region *region)
 {
 	struct rvmt_region *other;
+	unsigned int others = 0;
 	int err = 0;
 
 	mutex_lock(&regions_mutex);
@@ -99,6 +102,11 @@ int rvmt_region_claim(struct rvmt_region *region)
 			err = -EBUSY;
 			goto out;
 		}
+		others += uid_eq(other->uid, region->uid);
+	}
+	if (others >= READ_ONCE(rvmt_region_most)) {
+		err = -EDQUOT;
+		goto out;
 	}
 	region->id = ++last_id;
 	list_add_tail(&region->link, &regions);
@@ -151,6 +159,26 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
 	}
 	mutex_unlock(&regions_mutex);
 	return ret;
+}
+
+u64 rvmt_region_writable(const struct rvmt_region *region)
+{
+	s64 dirty = atomic64_read(&region->stats.dirty), owned = READ_ONCE(region->nr_owned);
+
+	return dirty > owned ? dirty - owned : 0;
+}
+
+unsigned long rvmt_region_all_writable(void)
+{
+	struct rvmt_region *region;
+	unsigned long n = 0;
+
+	if (!mutex_trylock(&regions_mutex))
+		return 0;
+	list_for_each_entry(region, &regions, link)
+		n += rvmt_region_writable(region);
+	mutex_unlock(&regions_mutex);
+	return n;
 }
 
 struct page *rvmt_area_page(struct xarray *area, unsigned long index)

@@ -51,6 +51,7 @@ struct rvmt_batch {
  * @busy: refusals to write a page back
  * @read: pages read from the segment
  * @rolled_back: pages restored from their pre-image
+ * @dirty: pages that are dirty now
  */
 struct rvmt_stats {
 	atomic64_t first_writes;
@@ -58,6 +59,7 @@ struct rvmt_stats {
 	atomic64_t busy;
 	atomic64_t read;
 	atomic64_t rolled_back;
+	atomic64_t dirty;
 };
 
 /**
@@ -81,6 +83,7 @@ struct rvmt_stats {
  * @tx_mutex: held by everything that takes pages from their owners
  * @batch: under @tx_mutex
  * @wb_mutex: held by whoever writes back
+ * @requests: WRITEBACKs under way
  * @lock: protects everything below
  * @tx: owned pages by tid % RVM_TRACK_TXS
  * @loose: writable pages without owner
@@ -122,6 +125,7 @@ struct rvmt_region {
 	struct mutex tx_mutex;		/* takers of pages from their owners */
 	struct rvmt_batch batch;
 	struct mutex wb_mutex;		/* writers to the segment */
+	atomic_t requests;
 	spinlock_t lock;		/* all below, except @stats */
 	struct rvmt_tx tx[RVM_TRACK_TXS];
 	struct list_head loose;
@@ -134,6 +138,8 @@ struct rvmt_region {
 	unsigned int vmas;
 	struct rvmt_stats stats;
 };
+
+extern unsigned int rvmt_region_most;
 
 /**
  * rvmt_region_new() - make a region that is not yet visible to anybody
@@ -153,7 +159,7 @@ struct rvmt_region *rvmt_region_new(struct file *seg, loff_t offset, u64 length,
  * rvmt_region_claim() - put a region into the list of live ones
  * @region: a new region
  *
- * Return: 0, or -EBUSY if another one overlaps it.
+ * Return: 0, -EBUSY if another one overlaps it, or -EDQUOT if its user has too many.
  */
 int rvmt_region_claim(struct rvmt_region *region);
 
@@ -172,6 +178,23 @@ void rvmt_region_free(struct rvmt_region *region);
  * Return: what @fn returned last, or 0.
  */
 int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg), void *arg);
+
+/**
+ * rvmt_region_writable() - how many pages a writeback could make clean
+ * @region: the region
+ *
+ * Return: dirty pages without owner; both counts change meanwhile.
+ */
+u64 rvmt_region_writable(const struct rvmt_region *region);
+
+/**
+ * rvmt_region_all_writable() - the same of all regions
+ *
+ * For reclaim, which must not wait: a list that is in use counts for nothing.
+ *
+ * Return: how many pages.
+ */
+unsigned long rvmt_region_all_writable(void);
 
 /**
  * rvmt_region_pages() - the length of a region in pages

@@ -15,6 +15,8 @@
 #include "vma.h"
 #include "writeback.h"
 
+unsigned int rvmt_request_most = RVMT_REQUESTS_DEFAULT;
+
 static struct workqueue_struct *queue;
 
 /**
@@ -81,7 +83,10 @@ static void run_request(struct work_struct *work)
 {
 	struct request *request = container_of(work, struct request, work);
 
-	rvmt_writeback(rvmt_vma_region(request->file), &request->wb);
+	struct rvmt_region *region = rvmt_vma_region(request->file);
+
+	rvmt_writeback(region, &request->wb);
+	atomic_dec(&region->requests);
 	reply_written(request);
 	free_request(request);
 }
@@ -156,12 +161,27 @@ err_free:
 	return ERR_PTR(err);
 }
 
+/* What is under way fills memory that the asker's group is not charged for. */
+static int count_request(struct genl_info *info, struct rvmt_region *region)
+{
+	if ((unsigned int)atomic_inc_return(&region->requests) <= READ_ONCE(rvmt_request_most))
+		return 0;
+	atomic_dec(&region->requests);
+	return REFUSE(info, -EAGAIN, "too many writebacks of the region are under way");
+}
+
 int rvmt_request_queue(struct genl_info *info, struct file *file)
 {
 	struct request *request = new_request(info, file);
+	int err;
 
 	if (IS_ERR(request))
 		return PTR_ERR(request);
+	err = count_request(info, rvmt_vma_region(file));
+	if (err) {
+		free_request(request);
+		return err;
+	}
 	INIT_WORK(&request->work, run_request);
 	request->file = get_file(file);
 	request->net = get_net(genl_info_net(info));
@@ -169,6 +189,11 @@ int rvmt_request_queue(struct genl_info *info, struct file *file)
 	request->seq = info->snd_seq;
 	queue_work(queue, &request->work);
 	return 0;
+}
+
+void rvmt_request_run(struct work_struct *work)
+{
+	queue_work(queue, work);
 }
 
 int __init rvmt_request_init(void)

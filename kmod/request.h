@@ -5,6 +5,9 @@
 
 struct file;
 struct genl_info;
+struct work_struct;
+
+extern unsigned int rvmt_request_most;
 
 /* Say why, and be the error. */
 #define REFUSE(info, err, msg) ({ GENL_SET_ERR_MSG(info, msg); (err); })
@@ -17,6 +20,12 @@ struct genl_info;
  * Return: 0 or a negative errno with a text.
  */
 int rvmt_request_queue(struct genl_info *info, struct file *file);
+
+/**
+ * rvmt_request_run() - have work done by the queue, which needs no memory to get on
+ * @work: what is to be done
+ */
+void rvmt_request_run(struct work_struct *work);
 
 /**
  * rvmt_request_init() - make the queue

@@ -155,6 +155,7 @@ static rvm_return_t stop_log(void)
 
 	check_regions();
 	log_watch(rvm.log, NULL, NULL);
+	pressure_stop(&rvm.pressure);
 	truncator_stop(&rvm.truncator);
 	regions_free(&rvm.regions);
 	regions_init(&rvm.regions);

@@ -138,6 +138,12 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 		err = map_checked(segment, &spec, &mapped);
 	if (err)
 		return err;
+	if (mapped->tracker->ops->relieve)
+		err = pressure_start(&rvm.pressure, &rvm.truncator);
+	if (err) {
+		region_unmap(&rvm.regions, mapped);
+		return err;
+	}
 	region->vmaddr = mapped->base;
 	region->length = mapped->length;
 	region->dev_length = rvm_mk_offset(0, segment->length);

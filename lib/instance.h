@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "err.h"
+#include "pressure.h"
 #include "region.h"
 #include "truncate.h"
 #include "tx.h"
@@ -30,6 +31,7 @@ struct log;
  * @regions: what is mapped
  * @txs: who writes there
  * @truncator: who makes room in the log
+ * @pressure: who makes room in memory, from the first region on whose tracker can
  * @progress: who is told how far a recovery is, or NULL
  * @progress_arg: its first argument
  */
@@ -44,6 +46,7 @@ struct instance {
 	struct regions regions;
 	struct txs txs;
 	struct truncator truncator;
+	struct pressure pressure;
 	rvm_progress_t progress;
 	void *progress_arg;
 };

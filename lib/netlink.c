@@ -5,6 +5,7 @@
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
 #include <linux/rvm_track.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,11 +44,13 @@ struct channel {
 /**
  * struct netlink - a client of the family
  * @family: its number
+ * @group: the number of its multicast group, 0 if it has none
  * @quick: for commands that do no I/O
  * @slow: for the others
  */
 struct netlink {
 	uint16_t family;
+	uint32_t group;
 	struct channel quick;
 	struct channel slow;
 };
@@ -147,6 +150,11 @@ static uint64_t get_u64(const struct channel *channel, unsigned int type)
 	return has(channel, type, sizeof(uint64_t)) ? mnl_attr_get_u64(channel->attr[type]) : 0;
 }
 
+static uint32_t get_u32(const struct channel *channel, unsigned int type)
+{
+	return has(channel, type, sizeof(uint32_t)) ? mnl_attr_get_u32(channel->attr[type]) : 0;
+}
+
 /* The errno of an error message, with the kernel's words if it found any. */
 static int take_error(struct channel *channel, const struct nlmsghdr *nlh)
 {
@@ -228,6 +236,18 @@ static int run(struct channel *channel, const struct nlmsghdr *nlh)
 static const char not_loaded[] =
 	"the module rvm_track is not loaded: insmod rvm_track.ko or modprobe rvm_track";
 
+/* The family has one group. */
+static uint32_t find_group(const struct nlattr *groups)
+{
+	const struct nlattr *group, *attr;
+
+	mnl_attr_for_each_nested(group, groups)
+		mnl_attr_for_each_nested(attr, group)
+			if (mnl_attr_get_type(attr) == CTRL_ATTR_MCAST_GRP_ID)
+				return mnl_attr_get_u32(attr);
+	return 0;
+}
+
 static int look_up(struct netlink *nl)
 {
 	struct channel *channel = &nl->quick;
@@ -244,6 +264,8 @@ static int look_up(struct netlink *nl)
 	if (!has(channel, CTRL_ATTR_FAMILY_ID, sizeof(uint16_t)))
 		return err_set(EBADMSG, "the kernel did not tell the number of rvm_track");
 	nl->family = mnl_attr_get_u16(channel->attr[CTRL_ATTR_FAMILY_ID]);
+	if (has(channel, CTRL_ATTR_MCAST_GROUPS, 1))
+		nl->group = find_group(channel->attr[CTRL_ATTR_MCAST_GROUPS]);
 	return 0;
 }
 
@@ -368,6 +390,27 @@ int netlink_writeback(struct netlink *nl, int fd, const uint64_t *pages, size_t 
 	return err;
 }
 
+static struct netlink_stats take_stats(const struct channel *channel)
+{
+	return (struct netlink_stats){
+		.id = get_u64(channel, RVM_TRACK_A_ID),
+		.pid = get_u32(channel, RVM_TRACK_A_PID),
+		.flags = get_u32(channel, RVM_TRACK_A_FLAGS),
+		.slots = get_u32(channel, RVM_TRACK_A_SLOTS),
+		.offset = get_u64(channel, RVM_TRACK_A_OFFSET),
+		.length = get_u64(channel, RVM_TRACK_A_LENGTH),
+		.resident = get_u64(channel, RVM_TRACK_A_STAT_RESIDENT),
+		.dirty = get_u64(channel, RVM_TRACK_A_STAT_DIRTY),
+		.owned = get_u64(channel, RVM_TRACK_A_STAT_OWNED),
+		.stray = get_u64(channel, RVM_TRACK_A_STAT_STRAY),
+		.first_writes = get_u64(channel, RVM_TRACK_A_STAT_FIRST_WRITES),
+		.written = get_u64(channel, RVM_TRACK_A_STAT_WRITTEN),
+		.busy = get_u64(channel, RVM_TRACK_A_STAT_BUSY),
+		.read = get_u64(channel, RVM_TRACK_A_STAT_READ),
+		.rolled_back = get_u64(channel, RVM_TRACK_A_STAT_ROLLED_BACK),
+	};
+}
+
 int netlink_stats(struct netlink *nl, int fd, struct netlink_stats *stats)
 {
 	int err;
@@ -375,11 +418,91 @@ int netlink_stats(struct netlink *nl, int fd, struct netlink_stats *stats)
 	pthread_mutex_lock(&nl->quick.lock);
 	err = request(&nl->quick, put_region(nl, &nl->quick, RVM_TRACK_CMD_REGION_GET, fd));
 	if (!err)
-		*stats = (struct netlink_stats){
-			.first_writes = get_u64(&nl->quick, RVM_TRACK_A_STAT_FIRST_WRITES),
-			.stray = get_u64(&nl->quick, RVM_TRACK_A_STAT_STRAY),
-			.written = get_u64(&nl->quick, RVM_TRACK_A_STAT_WRITTEN),
-		};
+		*stats = take_stats(&nl->quick);
 	pthread_mutex_unlock(&nl->quick.lock);
 	return err;
+}
+
+/* A dump comes in several messages, up to one that says that this was all. */
+static int take_all(struct channel *channel,
+		    void (*fn)(void *arg, const struct netlink_stats *stats), void *arg)
+{
+	struct netlink_stats stats;
+	int left, ret;
+
+	for (;;) {
+		const struct nlmsghdr *nlh = (const struct nlmsghdr *)channel->buf;
+
+		left = receive(channel, 0);
+		if (left < 0)
+			return err_set(-left, "receiving a netlink message: %s", strerror(-left));
+		for (; mnl_nlmsg_ok(nlh, left); nlh = mnl_nlmsg_next(nlh, &left)) {
+			if (nlh->nlmsg_type == NLMSG_DONE)
+				return 0;
+			ret = take_message(channel, nlh);
+			if (ret < 0)
+				return ret;
+			stats = take_stats(channel);
+			if (!ret)
+				fn(arg, &stats);
+		}
+	}
+}
+
+int netlink_each(struct netlink *nl, void (*fn)(void *arg, const struct netlink_stats *stats),
+		 void *arg)
+{
+	struct channel *channel = &nl->quick;
+	struct nlmsghdr *nlh;
+	int err;
+
+	pthread_mutex_lock(&channel->lock);
+	nlh = put_command(channel, nl->family, RVM_TRACK_CMD_REGION_GET, RVM_TRACK_GENL_VERSION);
+	nlh->nlmsg_flags |= NLM_F_DUMP;
+	err = send_command(channel, nlh);
+	if (!err)
+		err = take_all(channel, fn, arg);
+	pthread_mutex_unlock(&channel->lock);
+	return err;
+}
+
+int netlink_listen(struct netlink *nl)
+{
+	if (!mnl_socket_setsockopt(nl->quick.socket, NETLINK_ADD_MEMBERSHIP, &nl->group,
+				   sizeof(nl->group)))
+		return 0;
+	return err_set(errno, "listening to the events of rvm_track: %s", strerror(errno));
+}
+
+/* Is what was received an event of this kind, about a region of this process? */
+static bool is_event(struct netlink *nl, uint8_t cmd, ssize_t size)
+{
+	struct channel *channel = &nl->quick;
+	const struct nlmsghdr *nlh = (const struct nlmsghdr *)channel->buf;
+	const struct genlmsghdr *genl;
+
+	if (!mnl_nlmsg_ok(nlh, size) || nlh->nlmsg_type != nl->family ||
+	    mnl_nlmsg_get_payload_len(nlh) < sizeof(*genl))
+		return false;
+	genl = mnl_nlmsg_get_payload(nlh);
+	index_attrs(channel, mnl_nlmsg_get_payload_offset(nlh, sizeof(*genl)),
+		    mnl_nlmsg_get_payload_tail(nlh));
+	return genl->cmd == cmd && get_u32(channel, RVM_TRACK_A_PID) == (uint32_t)getpid();
+}
+
+bool netlink_wait(struct netlink *nl, uint8_t cmd, int stop)
+{
+	struct pollfd fds[] = {
+		{ .fd = stop, .events = POLLIN },
+		{ .fd = mnl_socket_get_fd(nl->quick.socket), .events = POLLIN },
+	};
+
+	for (;;) {
+		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+			return false;
+		if (fds[0].revents)
+			return false;
+		if (fds[1].revents && is_event(nl, cmd, receive(&nl->quick, MSG_DONTWAIT)))
+			return true;
+	}
 }

@@ -9,6 +9,7 @@
 #ifndef RVM_LIB_NETLINK_H
 #define RVM_LIB_NETLINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,15 +30,39 @@ struct netlink_region {
 };
 
 /**
- * struct netlink_stats - what the module counted since the region's creation
- * @first_writes: pages that got an owner
+ * struct netlink_stats - what the module tells of a region
+ * @id: a number for people
+ * @pid: the process that made it, as that numbers itself
+ * @flags: enum rvm_track_region_flags
+ * @slots: how many pages may have owners at once
+ * @offset: first byte in the segment
+ * @length: bytes
+ * @resident: pages in memory, now
+ * @dirty: of these, pages that the segment does not have
+ * @owned: pages that have an owner, now
  * @stray: pages whose owner is nobody, now
+ * @first_writes: pages that got an owner, since the region's creation
  * @written: pages written back
+ * @busy: refusals to write a page back
+ * @read: pages read from the segment
+ * @rolled_back: pages restored
  */
 struct netlink_stats {
-	uint64_t first_writes;
+	uint64_t id;
+	uint32_t pid;
+	uint32_t flags;
+	uint32_t slots;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t resident;
+	uint64_t dirty;
+	uint64_t owned;
 	uint64_t stray;
+	uint64_t first_writes;
 	uint64_t written;
+	uint64_t busy;
+	uint64_t read;
+	uint64_t rolled_back;
 };
 
 /**
@@ -108,5 +133,34 @@ int netlink_writeback(struct netlink *nl, int fd, const uint64_t *pages, size_t 
  * Return: 0 or a negative errno, with a text.
  */
 int netlink_stats(struct netlink *nl, int fd, struct netlink_stats *stats);
+
+/**
+ * netlink_each() - RVM_TRACK_CMD_REGION_GET of all regions that the caller may see
+ * @nl: the client
+ * @fn: called for each, oldest first
+ * @arg: passed on
+ *
+ * Return: 0 or a negative errno, with a text.
+ */
+int netlink_each(struct netlink *nl, void (*fn)(void *arg, const struct netlink_stats *stats),
+		 void *arg);
+
+/**
+ * netlink_listen() - have the module's events sent to a client
+ * @nl: the client, which sends no commands any more
+ *
+ * Return: 0 or a negative errno, with a text.
+ */
+int netlink_listen(struct netlink *nl);
+
+/**
+ * netlink_wait() - wait for an event about a region of this process
+ * @nl: a client that listens
+ * @cmd: RVM_TRACK_CMD_EVENT_*; others are dropped
+ * @stop: a descriptor that becomes readable to end the wait
+ *
+ * Events may be lost where they are many.  Return: false if @stop ended it.
+ */
+bool netlink_wait(struct netlink *nl, uint8_t cmd, int stop);
 
 #endif

@@ -113,6 +113,8 @@ struct track_stats {
  * @writeback: write those of the @n @pages that may be, sync the segment; the
  *	ones that were dirty and could not be come back in @busy (room for @n),
  *	counted in *@n_busy.  NULL: the caller writes the segment from the log.
+ * @relieve: write all pages that may be written, so that their memory can be reclaimed;
+ *	NULL: they cannot be
  * @stats: counts since the map
  *
  * All but open and close are thread-safe.  Unset ops are no-ops.
@@ -139,6 +141,7 @@ struct track_ops {
 	void (*durable)(struct tracker *tracker, uint64_t lsn);
 	int (*writeback)(struct tracker *tracker, const uint64_t *pages, size_t n,
 			 uint64_t *busy, size_t *n_busy);
+	int (*relieve)(struct tracker *tracker);
 	void (*stats)(struct tracker *tracker, struct track_stats *stats);
 };
 

@@ -511,6 +511,14 @@ static int writeback(struct tracker *tracker, const uint64_t *pages, size_t n, u
 	return 0;
 }
 
+/* Also pages that no commit noted, because nothing changed there or it was undone. */
+static int relieve(struct tracker *tracker)
+{
+	if (fsync(to_kmod(tracker)->fd))
+		return err_set(errno, "writing pages back: %s", strerror(errno));
+	return 0;
+}
+
 static void stats(struct tracker *tracker, struct track_stats *stats)
 {
 	struct kmod *kmod = to_kmod(tracker);
@@ -543,5 +551,6 @@ const struct track_ops track_kmod = {
 	.arm = arm,
 	.durable = durable,
 	.writeback = writeback,
+	.relieve = relieve,
 	.stats = stats,
 };

@@ -327,6 +327,20 @@ int truncate_log(struct truncator *tr)
 	return err;
 }
 
+int truncate_relieve(struct truncator *tr)
+{
+	struct region *region;
+	int err;
+
+	pthread_mutex_lock(&tr->lock);
+	err = flush(tr);
+	for (region = next_region(tr, NULL); region && !err; region = next_region(tr, region))
+		if (region->tracker->ops->relieve)
+			err = region->tracker->ops->relieve(region->tracker);
+	pthread_mutex_unlock(&tr->lock);
+	return err;
+}
+
 int truncate_unmap(struct truncator *tr, struct region *region)
 {
 	int err;

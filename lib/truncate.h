@@ -152,6 +152,17 @@ int truncate_log(struct truncator *tr);
 int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg);
 
 /**
+ * truncate_relieve() - write pages whose memory can be reclaimed then
+ * @tr: the truncator
+ *
+ * For a kernel that is short of memory: flushes the log and has the trackers write what may be
+ * written.  No record is freed.
+ *
+ * Return: 0, or as truncate_log(): some pages were not written.
+ */
+int truncate_relieve(struct truncator *tr);
+
+/**
  * truncate_make_room() - wait until the log's head has moved
  * @tr: the truncator
  *

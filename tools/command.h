@@ -72,5 +72,7 @@ int command_forget(int argc, char **argv);
 int command_backup(int argc, char **argv);
 int command_verify(int argc, char **argv);
 int command_restore(int argc, char **argv);
+int command_regions(int argc, char **argv);
+int command_top(int argc, char **argv);
 
 #endif

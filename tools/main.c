@@ -29,6 +29,8 @@ static const struct command {
 	{ "backup", command_backup },
 	{ "verify", command_verify },
 	{ "restore", command_restore },
+	{ "regions", command_regions },
+	{ "top", command_top },
 	{ NULL, NULL }
 };
 
@@ -48,6 +50,8 @@ static const char doc[] =
 	"  verify LOG [SEGMENT...]         tell what is wrong, and where\n"
 	"  verify DIR                      check every byte of a backup\n"
 	"  restore DIR                     put a backup where it came from\n"
+	"  regions                         list the regions of the kernel module\n"
+	"  top                             show what happens in them\n"
 	"\n"
 	"`rvm COMMAND --help' tells more about each.\n"
 	"\n"

@@ -97,6 +97,13 @@
  * the module raises hold with a sequentially consistent operation before the
  * store, and lowers it after it has stored the lsn of the log record.
  *
+ * PRESSURE
+ *
+ * Pages without owner that were not written back fill memory and cannot be
+ * reclaimed.  When the kernel is short of it, RVM_TRACK_CMD_EVENT_PRESSURE is sent
+ * for each region that has some, at most ten times a second; a library
+ * answers by making their records durable and writing them back.
+ *
  * DEATH
  *
  * When the last mapping of the data goes, whether by munmap, exec or death, the pages that have
@@ -268,8 +275,8 @@ enum rvm_track_end_flags {
  *	slots, or an unknown flag;
  *	ELOOP the segment is itself a region; EOVERFLOW offset plus length;
  *	ENXIO the segment is too small; EBUSY another live region overlaps;
- *	ETXTBSY a swap file; ENOMEM; EMFILE, ENFILE; EPERM the socket was
- *	opened with other credentials
+ *	ETXTBSY a swap file; EDQUOT the user has too many regions; ENOMEM;
+ *	EMFILE, ENFILE; EPERM the socket was opened with other credentials
  * @RVM_TRACK_CMD_TX_END: FD, TID, [LSN], [FLAGS]
  *	EBADF; EINVAL not a region, or a bad tid or flag; EPERM another
  *	process's region.  A transaction that wrote nothing is no error.  TID
@@ -280,13 +287,16 @@ enum rvm_track_end_flags {
  *	that are clean are neither written nor busy.  Once it answers with
  *	ERROR 0, the pages written are durable in the segment.  An
  *	acknowledgment only says that the command was understood.
- *	ERANGE a page outside the region
+ *	ERANGE a page outside the region; EAGAIN too many of them are under way
+ *	for the region
  * @RVM_TRACK_CMD_REGION_GET: FD, or a dump of the regions in the caller's
  *	user id (all for CAP_SYS_ADMIN); answers all RVM_TRACK_A_STAT_* and
  *	ID, LENGTH, OFFSET, SLOTS, FLAGS, PID
  * @RVM_TRACK_CMD_EVENT_OWNER_EXIT: event; ID, PID, COUNT of pages rolled back
  * @RVM_TRACK_CMD_EVENT_OVERFLOW: event; ID, PID: no slot was free
  * @RVM_TRACK_CMD_EVENT_IO_ERROR: event; ID, PID, PAGE, ERROR
+ * @RVM_TRACK_CMD_EVENT_PRESSURE: event; ID, PID, COUNT of dirty pages without
+ *	owner: the kernel wants memory that WRITEBACK would make free
  * @__RVM_TRACK_CMD_MAX: one above the last
  */
 enum rvm_track_cmd {
@@ -299,6 +309,7 @@ enum rvm_track_cmd {
 	RVM_TRACK_CMD_EVENT_OWNER_EXIT,
 	RVM_TRACK_CMD_EVENT_OVERFLOW,
 	RVM_TRACK_CMD_EVENT_IO_ERROR,
+	RVM_TRACK_CMD_EVENT_PRESSURE,
 	__RVM_TRACK_CMD_MAX,
 };
 
@@ -336,6 +347,7 @@ enum rvm_track_cmd {
  * @RVM_TRACK_A_STAT_BUSY: u64, refusals to write a page back since creation
  * @RVM_TRACK_A_STAT_READ: u64, pages read from the segment since creation
  * @RVM_TRACK_A_STAT_ROLLED_BACK: u64, pages restored since creation
+ * @RVM_TRACK_A_STAT_DIRTY: u64, pages in memory that the segment does not have
  * @__RVM_TRACK_A_MAX: one above the last
  */
 enum rvm_track_attr {
@@ -367,6 +379,7 @@ enum rvm_track_attr {
 	RVM_TRACK_A_STAT_BUSY,
 	RVM_TRACK_A_STAT_READ,
 	RVM_TRACK_A_STAT_ROLLED_BACK,
+	RVM_TRACK_A_STAT_DIRTY,
 	__RVM_TRACK_A_MAX,
 };
 

@@ -244,4 +244,69 @@ TEST_F_TIMEOUT(pressure, pages_migrate_unless_they_have_an_owner, 60)
 	EXPECT_TRUE(page_is(r->data + OWNED * PAGE, segment_byte(OWNED)));
 }
 
+/* Reclaim from outside, as the kernel does it when it is short of memory. */
+static void shrink(void)
+{
+	write_file("/proc/sys/vm/drop_caches", "2");
+}
+
+/* It counts what a writeback could make clean, and nobody is asked in vain. */
+TEST_F_TIMEOUT(pressure, a_shortage_asks_for_pages_without_owner, 60)
+{
+	static struct client events;
+	struct region *r = &self->r;
+
+	fill(self);
+	ASSERT_EQ(0, client_open(&events));
+	ASSERT_EQ(0, client_subscribe(&events));
+	EXPECT_EQ(DIRTY, region_stat(&self->c, r->fd, RVM_TRACK_A_STAT_DIRTY));
+	shrink();
+	ASSERT_EQ(RVM_TRACK_CMD_EVENT_PRESSURE, client_event(&events, 5000));
+	EXPECT_EQ(r->id, attr_u64(&events, RVM_TRACK_A_ID));
+	EXPECT_EQ(DIRTY / 2, attr_u64(&events, RVM_TRACK_A_COUNT));
+	/* At most ten times a second. */
+	for (int i = 0; i < 20; i++)
+		shrink();
+	while (client_event(&events, 300) == RVM_TRACK_CMD_EVENT_PRESSURE)
+		;
+	r->ctl->durable_lsn = 100;
+	ASSERT_EQ(0, cmd_writeback(&self->c, r->fd, 0, PAGES, NULL, NULL));
+	EXPECT_EQ(DIRTY / 2, region_stat(&self->c, r->fd, RVM_TRACK_A_STAT_DIRTY));
+	shrink();
+	EXPECT_EQ(-EAGAIN, client_event(&events, 500));
+	client_close(&events);
+}
+
+#define PARAMETERS	"/sys/module/rvm_track/parameters/"
+
+/* The parameters hold from the next command on, and their defaults are put back. */
+TEST_F(pressure, limits_are_parameters)
+{
+	struct region other;
+	int seg = segment_new(4);
+
+	ASSERT_LE(0, seg);
+	fill(self);
+	ASSERT_EQ(0, write_file(PARAMETERS "regions", "1"));
+	EXPECT_EQ(-EDQUOT, region_open(&self->c, &other, seg, 4, 0, 0));
+	EXPECT_STREQ("the user has too many regions", self->c.extack);
+	ASSERT_EQ(0, write_file(PARAMETERS "regions", "2"));
+	EXPECT_EQ(0, region_open(&self->c, &other, seg, 4, 0, 0));
+	ASSERT_EQ(0, write_file(PARAMETERS "regions", "4096"));
+	ASSERT_EQ(0, write_file(PARAMETERS "requests", "0"));
+	EXPECT_EQ(-EAGAIN, cmd_writeback(&self->c, other.fd, 0, 4, NULL, NULL));
+	EXPECT_STREQ("too many writebacks of the region are under way", self->c.extack);
+	ASSERT_EQ(0, write_file(PARAMETERS "requests", "1"));
+	EXPECT_EQ(0, cmd_writeback(&self->c, other.fd, 0, 4, NULL, NULL));
+	EXPECT_EQ(0, cmd_writeback(&self->c, other.fd, 0, 4, NULL, NULL));
+	ASSERT_EQ(0, write_file(PARAMETERS "requests", "64"));
+	ASSERT_EQ(0, write_file(PARAMETERS "slots", "7"));
+	region_close(&other);
+	ASSERT_EQ(0, region_open(&self->c, &other, seg, 4, 0, 0));
+	EXPECT_EQ(7, other.ctl->slots);
+	ASSERT_EQ(0, write_file(PARAMETERS "slots", "1048576"));
+	region_close(&other);
+	close(seg);
+}
+
 TEST_HARNESS_MAIN

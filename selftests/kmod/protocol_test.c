@@ -404,7 +404,7 @@ TEST_F(protocol, get_tells_all_about_a_region)
 	EXPECT_EQ(77, mnl_attr_get_u32(self->c.attr[RVM_TRACK_A_SLOTS]));
 	EXPECT_EQ(RVM_TRACK_REGION_STRICT, mnl_attr_get_u32(self->c.attr[RVM_TRACK_A_FLAGS]));
 	EXPECT_EQ(getpid(), mnl_attr_get_u32(self->c.attr[RVM_TRACK_A_PID]));
-	for (i = RVM_TRACK_A_STAT_RESIDENT; i <= RVM_TRACK_A_STAT_ROLLED_BACK; i++) {
+	for (i = RVM_TRACK_A_STAT_RESIDENT; i <= RVM_TRACK_A_MAX; i++) {
 		ASSERT_NE(NULL, self->c.attr[i]);
 		EXPECT_EQ(0, attr_u64(&self->c, i));
 	}

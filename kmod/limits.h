@@ -13,6 +13,9 @@
 /* WRITEBACKs of a region that may be under way at once. */
 #define RVMT_REQUESTS_DEFAULT	64U
 
+/* Libraries are told when so many in a hundred pages of files wait for a writeback. */
+#define RVMT_PRESSURE_DEFAULT	25U
+
 /* Between two times that libraries are told that memory is short. */
 #define RVMT_PRESSURE_JIFFIES	(HZ / 10)
 

@@ -18,6 +18,8 @@ module_param_named(regions, rvmt_region_most, uint, 0644);
 MODULE_PARM_DESC(regions, "Regions that a user may have at once");
 module_param_named(requests, rvmt_request_most, uint, 0644);
 MODULE_PARM_DESC(requests, "Writebacks of a region that may be under way at once");
+module_param_named(pressure, rvmt_pressure_percent, uint, 0644);
+MODULE_PARM_DESC(pressure, "Percentage of the page cache that must wait for a writeback before libraries are asked for it");
 module_param_named(retain, rvmt_end_retain, uint, 0644);
 MODULE_PARM_DESC(retain, "Free slots of a region that keep their memory for the next transaction");
 

@@ -4,6 +4,7 @@
 #include <linux/errno.h>
 #include <linux/init.h>
 #include <linux/jiffies.h>
+#include <linux/mm.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -11,6 +12,8 @@
 #include "pressure.h"
 #include "region.h"
 #include "request.h"
+
+unsigned int rvmt_pressure_percent = RVMT_PRESSURE_DEFAULT;
 
 static struct shrinker *shrinker;
 static unsigned long next_time;		/* in jiffies; a race asks twice */
@@ -34,7 +37,12 @@ static DECLARE_WORK(ask_work, ask_all);
 
 static unsigned long count_pages(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	return rvmt_region_all_writable();
+	unsigned long n = rvmt_region_all_writable();
+	unsigned long file = global_node_page_state(NR_ACTIVE_FILE) +
+			     global_node_page_state(NR_INACTIVE_FILE);
+
+	/* As long as other pages of files are many, reclaim does not need these. */
+	return n >= file / 100 * READ_ONCE(rvmt_pressure_percent) ? n : 0;
 }
 
 /* Nothing is free yet: the pages become clean when the library answers. */

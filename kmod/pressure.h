@@ -3,6 +3,8 @@
 #ifndef _RVMT_PRESSURE_H
 #define _RVMT_PRESSURE_H
 
+extern unsigned int rvmt_pressure_percent;
+
 /**
  * rvmt_pressure_init() - begin to listen to the kernel's reclaim
  *

@@ -12,16 +12,23 @@ static void add(void *arg, const struct netlink_stats *stats)
 	struct netlink_stats *more;
 
 	more = realloc(live->region, (live->n + 1) * sizeof(*more));
-	if (!more)
-		abort();
+	if (!more) {
+		live->incomplete = true;
+		return;
+	}
 	more[live->n++] = *stats;
 	live->region = more;
 }
 
 int live_look(struct netlink *nl, struct live *live)
 {
+	int err;
+
 	*live = (struct live){ 0 };
-	return netlink_each(nl, add, live);
+	err = netlink_each(nl, add, live);
+	if (!err && live->incomplete)
+		err = err_set(ENOMEM, "out of memory for regions");
+	return err;
 }
 
 void live_free(struct live *live)

@@ -3,6 +3,7 @@
 #ifndef RVM_TOOLS_LIVE_H
 #define RVM_TOOLS_LIVE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "netlink.h"
@@ -11,10 +12,12 @@
  * struct live - the regions, oldest first
  * @region: what the module told of each
  * @n: how many
+ * @incomplete: there was no memory for all
  */
 struct live {
 	struct netlink_stats *region;
 	size_t n;
+	bool incomplete;
 };
 
 /**

@@ -18,6 +18,7 @@
 #define PAGES	512
 #define DIRTY	64		/* the first of them are dirty */
 #define TID	7
+#define PARAMETERS	"/sys/module/rvm_track/parameters/"
 
 FIXTURE(pressure) {
 	struct client c;
@@ -259,6 +260,11 @@ TEST_F_TIMEOUT(pressure, a_shortage_asks_for_pages_without_owner, 60)
 	fill(self);
 	ASSERT_EQ(0, client_open(&events));
 	ASSERT_EQ(0, client_subscribe(&events));
+	/* While they are few, all other memory goes first. */
+	ASSERT_EQ(0, write_file(PARAMETERS "pressure", "100"));
+	shrink();
+	EXPECT_EQ(-EAGAIN, client_event(&events, 500));
+	ASSERT_EQ(0, write_file(PARAMETERS "pressure", "0"));
 	EXPECT_EQ(DIRTY, region_stat(&self->c, r->fd, RVM_TRACK_A_STAT_DIRTY));
 	shrink();
 	ASSERT_EQ(RVM_TRACK_CMD_EVENT_PRESSURE, client_event(&events, 5000));
@@ -274,10 +280,9 @@ TEST_F_TIMEOUT(pressure, a_shortage_asks_for_pages_without_owner, 60)
 	EXPECT_EQ(DIRTY / 2, region_stat(&self->c, r->fd, RVM_TRACK_A_STAT_DIRTY));
 	shrink();
 	EXPECT_EQ(-EAGAIN, client_event(&events, 500));
+	ASSERT_EQ(0, write_file(PARAMETERS "pressure", "25"));
 	client_close(&events);
 }
-
-#define PARAMETERS	"/sys/module/rvm_track/parameters/"
 
 /* The parameters hold from the next command on, and their defaults are put back. */
 TEST_F(pressure, limits_are_parameters)

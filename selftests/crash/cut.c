@@ -4,25 +4,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "worker.h"
+#include "duty.h"
 
 #define LOG_BYTES	(512 * 1024UL)
 #define WORKERS_MAX	8
-
-static const struct {
-	enum worker_kind kind;
-	int mode;
-	bool ordered;
-} duties[] = {
-	{ WORKER_TRACKED, flush, true },
-	{ WORKER_MIXED, no_flush, true },
-	{ WORKER_EXPLICIT, flush, false },
-	{ WORKER_MIXED, 0, true },
-};
 
 static struct {
 	struct worker worker[WORKERS_MAX];
@@ -61,18 +49,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static void start(unsigned int i)
 {
 	struct worker *worker = &all.worker[i];
-	unsigned int duty = i % (sizeof(duties) / sizeof(*duties));
 
-	worker->tracker = RVM_TRACK_KMOD;
-	worker->kind = duties[duty].kind;
-	worker->mode = duties[duty].mode;
-	worker->ordered = duties[duty].ordered;
-	worker->log_bytes = LOG_BYTES;
-	worker->truncate_us = 100000;
 	worker->idle = all.idle;
-	worker->state = mmap(NULL, sizeof(*worker->state), PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (worker->state == MAP_FAILED)
+	if (!duty_give(worker, i, LOG_BYTES))
 		exit(1);
 	all.pid[i] = fork();
 	if (!all.pid[i])

@@ -35,12 +35,26 @@ void oracle_note(struct oracle *oracle, size_t offset, uint64_t value)
 {
 	if (pwrite(oracle->fd, &value, sizeof(value), offset) != sizeof(value))
 		_exit(99);
+	if (oracle->noted)
+		oracle->noted(oracle->arg, offset, value);
 }
 
 bool oracle_read(struct oracle *oracle, struct acknowledged *acknowledged)
 {
 	memset(acknowledged, 0, sizeof(*acknowledged));
 	return pread(oracle->fd, acknowledged, sizeof(*acknowledged), 0) >= 0;
+}
+
+bool oracle_agrees(struct oracle *oracle)
+{
+	struct acknowledged told;
+	unsigned int i = 0;
+
+	if (!oracle_read(oracle, &told) || told.order > oracle->place)
+		return false;
+	while (i < WORK_THREADS && told.number[i] <= oracle->known[i])
+		i++;
+	return i == WORK_THREADS;
 }
 
 /* P2: what was acknowledged is there, and at most what was in flight besides. */
@@ -118,7 +132,7 @@ static bool in_any_ring(const struct work_area *area, uint64_t order)
 
 /* P3: the commits that are there are the first ones, without a hole. */
 static bool judge_order(const struct acknowledged *acknowledged, const struct work_area *area,
-			char *why, size_t size)
+			uint64_t *found, char *why, size_t size)
 {
 	uint64_t top = 0, bottom = 0, place;
 	unsigned int i;
@@ -129,6 +143,7 @@ static bool judge_order(const struct acknowledged *acknowledged, const struct wo
 		if (oldest(&area[i].head) > bottom)
 			bottom = oldest(&area[i].head);
 	}
+	*found = top;
 	if (top < acknowledged->order) {
 		snprintf(why, size, "LOST: flushed up to commit %lu, found up to %lu",
 			 acknowledged->order, top);
@@ -157,7 +172,7 @@ bool oracle_judge(struct oracle *oracle, const struct work_area *area,
 	for (i = 0; i < WORK_THREADS; i++)
 		if (!judge_number(&acknowledged, area[i].head.number, i, verdict, why, size))
 			return false;
-	if (verdict->ordered && !judge_order(&acknowledged, area, why, size))
+	if (verdict->ordered && !judge_order(&acknowledged, area, &oracle->place, why, size))
 		return false;
 	for (i = 0; i < WORK_THREADS; i++)
 		if (!judge_data(oracle, &area[i], i, why, size))

@@ -23,10 +23,16 @@ struct acknowledged {
  * @fd: a file that outlives the worker, with a struct acknowledged in it
  * @model: what the data of each thread must be after transaction @known
  * @known: see @model
+ * @place: the last place in the order of commits that was found
+ * @noted: called after each acknowledgement, unless it is NULL
+ * @arg: its first argument
  */
 struct oracle {
 	int fd;
 	uint64_t known[WORK_THREADS];
+	uint64_t place;
+	void (*noted)(void *arg, size_t offset, uint64_t value);
+	void *arg;
 	char model[WORK_THREADS][WORK_BYTES];
 };
 
@@ -67,6 +73,14 @@ void oracle_note(struct oracle *oracle, size_t offset, uint64_t value);
  * Return: true, or false with errno.
  */
 bool oracle_read(struct oracle *oracle, struct acknowledged *acknowledged);
+
+/**
+ * oracle_agrees() - is what was found not less than what has been acknowledged since?
+ * @oracle: the oracle
+ *
+ * Return: true if it is not.
+ */
+bool oracle_agrees(struct oracle *oracle);
 
 /**
  * oracle_judge() - compare a recovered region with what was acknowledged

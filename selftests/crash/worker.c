@@ -66,6 +66,10 @@ static struct work_area *open_region(struct worker *worker, rvm_region_t *region
 	options.create_log_size = rvm_mk_offset(0, worker->log_bytes);
 	options.create_log_mode = 0600;
 	options.flags |= RVM_CREATE_SEGMENT | worker->tracker;
+	if (worker->truncation == WORKER_STEPS)
+		options.flags |= RVM_INCREMENTAL_TRUNCATION;
+	if (worker->truncation == WORKER_NONE)
+		options.truncate = 0;
 	check(worker, "rvm_initialize", RVM_INIT(&options));
 	rvm_init_region(region);
 	region->data_dev = worker->segment;
@@ -284,7 +288,8 @@ static void start_hands(struct worker *worker, struct work_area *area)
 		    pthread_create(&thread, NULL, labour, &hand[i]))
 			fault(worker, "cannot start a thread");
 	}
-	if (pthread_create(&thread, NULL, truncate_often, worker))
+	if (worker->truncation == WORKER_EPOCHS &&
+	    pthread_create(&thread, NULL, truncate_often, worker))
 		fault(worker, "cannot start a thread");
 }
 

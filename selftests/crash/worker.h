@@ -20,6 +20,14 @@
 enum worker_kind { WORKER_EXPLICIT, WORKER_TRACKED, WORKER_MIXED };
 
 /**
+ * enum worker_truncation - who truncates the log
+ * @WORKER_EPOCHS: a thread of the worker's, at moments of its own, and the library
+ * @WORKER_STEPS: the library, in steps
+ * @WORKER_NONE: nobody, as long as the log has room
+ */
+enum worker_truncation { WORKER_EPOCHS, WORKER_STEPS, WORKER_NONE };
+
+/**
  * struct worker_state - what the parent sees, in shared memory
  * @working: recovery and judgement are over
  * @aborts: transactions that were aborted
@@ -42,6 +50,7 @@ struct worker_state {
  * @mode: flush, no_flush, or 0 for either at random
  * @ordered: commits under a lock that gives them their places in one order
  * @log_bytes: record space of the log, if it is made
+ * @truncation: who truncates
  * @truncate_us: the longest pause between two truncations of its own, in microseconds
  * @idle: only recover and judge
  * @oracle: the oracle
@@ -55,6 +64,7 @@ struct worker {
 	int mode;
 	bool ordered;
 	unsigned long log_bytes;
+	enum worker_truncation truncation;
 	unsigned long truncate_us;
 	bool idle;
 	struct oracle *oracle;

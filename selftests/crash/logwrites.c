@@ -3,12 +3,12 @@
  * Workers on a dm-log-writes device, and each state in which a loss of power could have left it.
  *
  *	logwrites record DEVICE MARKS LOG SEGMENT [LOG SEGMENT]...
- *		work on logs and segments that are on /dev/mapper/DEVICE, put each acknowledgement
+ *		work on logs and segments that are on /dev/mapper/DEVICE, put each acknowledgment
  *		into its block log as a mark, until there are so many
  *	logwrites replay BLOCKLOG IMAGE MOUNT LOG SEGMENT [LOG SEGMENT]...
- *		bring IMAGE, the file below the device of replay, to the state at each flush and FUA
- *		write, have the workers recover and judge it, hold what they found against each mark;
- *		MOUNT is DEVICE:TYPE:DIRECTORY, or - for logs and segments on devices
+ *		bring IMAGE, the file below the device, to the state at each flush and FUA write,
+ *		have the workers recover and judge it, hold what they found against each mark; MOUNT
+ *		is DEVICE:TYPE:DIRECTORY, or - for logs and segments on devices
  *
  * A write that was not flushed is in none of the states.
  */
@@ -118,7 +118,7 @@ static void record(const char *device, unsigned long marks, char **paths)
 		kill(recording.pid[i], SIGKILL);
 		waitpid(recording.pid[i], NULL, 0);
 	}
-	printf("%lu acknowledgements are marked\n", *recording.marks);
+	printf("%lu acknowledgments are marked\n", *recording.marks);
 }
 
 /**
@@ -131,7 +131,7 @@ static void record(const char *device, unsigned long marks, char **paths)
  * @type: its type
  * @dir: where it is mounted
  * @flushes: flushes and FUA writes so far
- * @marks: acknowledgements so far
+ * @marks: acknowledgments so far
  * @recovered: different states that were recovered
  * @changed: @state has changed since the last recovery
  */
@@ -151,7 +151,7 @@ static struct {
 
 static void __attribute__((noreturn)) fail(const char *what, const char *why)
 {
-	die("entry %lu of %lu, %lu flushes, %lu acknowledgements: %s: %s", replay.log.next,
+	die("entry %lu of %lu, %lu flushes, %lu acknowledgments: %s: %s", replay.log.next,
 	    replay.log.entries, replay.flushes, replay.marks, what, why);
 }
 
@@ -263,7 +263,7 @@ static void replay_all(const char *blocklog, const char *image, char *mount, cha
 		if (replay.changed)
 			recover_here();
 	}
-	printf("%lu points: %lu flushes, %lu acknowledgements; %lu states recovered, lost 0\n",
+	printf("%lu points: %lu flushes, %lu acknowledgments; %lu states recovered, lost 0\n",
 	       replay.flushes + replay.marks, replay.flushes, replay.marks, replay.recovered);
 }
 

@@ -24,7 +24,7 @@ struct acknowledged {
  * @model: what the data of each thread must be after transaction @known
  * @known: see @model
  * @place: the last place in the order of commits that was found
- * @noted: called after each acknowledgement, unless it is NULL
+ * @noted: called after each acknowledgment, unless it is NULL
  * @arg: its first argument
  */
 struct oracle {
@@ -48,7 +48,7 @@ struct verdict {
 
 /**
  * oracle_open() - an oracle in memory that forked children share
- * @path: the file to write acknowledgements to; NULL: one without a name
+ * @path: the file to write acknowledgments to; NULL: one without a name
  *
  * Return: the oracle, or NULL with errno.
  */

@@ -2,9 +2,9 @@
 /*
  * A program that commits numbered transactions, and tells what a segment holds of them.
  *
- *	work run LOG SEGMENT	commit until a write to the log fails, and print the number of each transaction
- *				that was acknowledged; then see that all calls fail, as long as
- *				the library is not initialized again
+ *	work run LOG SEGMENT	commit until a write to the log fails, and print the number of each
+ *				transaction that was acknowledged; then see that all calls fail, as
+ *				long as the library is not initialized again
  *	work check LOG SEGMENT N  recover, and see that the first N are there, and nothing else but
  *				some that follow them
  *	work truncate LOG SEGMENT  commit, and truncate, for each line of the input

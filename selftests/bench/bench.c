@@ -1,23 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Compare tracked transactions with set_range, and both with what the machine can do at most. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "axes.h"
 #include "claims.h"
 #include "clock.h"
 #include "options.h"
 #include "report.h"
-#include "sample.h"
-#include "scratch.h"
+#include "worker.h"
 #include "zipf.h"
 
 #define MIB	(1UL << 20)
-#define APART	(128 * MIB)	/* if more changes, subjects have memory one after another only */
+#define QUICK_LOG (4 * MIB)
+#define APART	(128 * MIB)	/* if more changes, subjects have memory one after another */
 
 static struct {
 	struct options common;
@@ -44,33 +40,30 @@ static bool is_wanted(const struct subject *subject)
 	       subject_is(subject, "set_range");
 }
 
-static void open_warm(struct subject *subject, const struct workload *workload, const char *dir,
-		      bool tell)
+static void start(struct worker *worker, const struct workload *workload, bool tell)
 {
-	if (!is_wanted(subject))
-		return;
-	subject_open(subject, dir, workload, tell);
-	if (subject->here)
-		sample_warm_up(subject, workload);
+	if (is_wanted(worker->subject))
+		worker_start(worker, workload, args.common.dir,
+			     args.common.quick ? QUICK_LOG : SUBJECTS_LOG, tell);
 }
 
-static void close_verified(struct subject *subject, const struct workload *workload)
+static void stop(struct worker *worker)
 {
-	if (subject->here)
-		sample_verify(subject, workload);
-	subject_close(subject, workload);
+	if (worker->pid)
+		worker_stop(worker);
+	*worker = (struct worker){ .subject = worker->subject };
 }
 
-static struct sample take(struct subject *subject, const struct workload *workload, const char *dir)
+static struct sample take(struct worker *worker, const struct workload *workload)
 {
 	struct sample sample = { 0 };
 
 	if (is_apart(workload))
-		open_warm(subject, workload, dir, false);
-	if (subject->here)
-		sample = sample_take(subject, workload, args.common.ms);
+		start(worker, workload, false);
+	if (worker->here)
+		sample = worker_sample(worker, args.common.ms);
 	if (is_apart(workload))
-		close_verified(subject, workload);
+		stop(worker);
 	return sample;
 }
 
@@ -86,8 +79,8 @@ static void note(const struct workload *workload, struct subject *subject, unsig
 }
 
 /* Every subject runs once, beginning with another one each time. */
-static void take_round(const struct workload *workload, struct subject *subjects,
-		       unsigned int count, unsigned int round, const char *dir, struct row *rows)
+static void take_round(const struct workload *workload, struct worker *workers, unsigned int count,
+		       unsigned int round, struct row *rows)
 {
 	struct sample sample[SUBJECTS_MAX];
 	unsigned int turn, i;
@@ -95,18 +88,19 @@ static void take_round(const struct workload *workload, struct subject *subjects
 
 	for (turn = 0; turn < count; turn++) {
 		i = (round + turn) % count;
-		sample[i] = take(&subjects[i], workload, dir);
-		if (subject_is(&subjects[i], "set_range"))
+		sample[i] = take(&workers[i], workload);
+		if (subject_is(workers[i].subject, "set_range"))
 			by = sample[i].rate;
 	}
 	for (i = 0; i < count; i++)
 		if (sample[i].rate > 0)
-			note(workload, &subjects[i], round, &sample[i], by, &rows[i]);
+			note(workload, workers[i].subject, round, &sample[i], by, &rows[i]);
 }
 
-static void run(const struct workload *workload, const char *dir, const char *progress, bool tell,
-		struct row *rows)
+static void run(struct result *result, const char *progress, bool tell)
 {
+	struct worker workers[SUBJECTS_MAX] = { 0 };
+	const struct workload *workload = &result->workload;
 	struct subject *subjects;
 	unsigned int count, round, i;
 	uint64_t end;
@@ -114,39 +108,20 @@ static void run(const struct workload *workload, const char *dir, const char *pr
 	if (workload->locality == ZIPF)
 		zipf_open(workload_used(workload));
 	report_title(workload, progress);
-	subjects = subjects_open(dir, &count);
-	for (i = 0; i < count && !is_apart(workload); i++)
-		open_warm(&subjects[i], workload, dir, tell);
+	subjects = subjects_all(&count);
+	for (i = 0; i < count; i++) {
+		workers[i].subject = &subjects[i];
+		if (!is_apart(workload))
+			start(&workers[i], workload, tell);
+	}
 	end = clock_ns() + args.budget * 1000000000UL;
 	for (round = 0; round < args.common.rounds && (!round || clock_ns() < end); round++)
-		take_round(workload, subjects, count, round, dir, rows);
-	for (i = 0; i < count; i++)
-		if (rows[i].rate.count)
-			report_row(workload, &subjects[i], &rows[i]);
-	for (i = 0; i < count; i++)
-		close_verified(&subjects[i], workload);
-	subjects_close();
-}
-
-/* Each workload has a process and files of its own. */
-static void run_apart(struct result *result, const char *progress, bool tell)
-{
-	char path[PATH_MAX];
-	int status = 1;
-	pid_t pid;
-
-	scratch_make(args.common.dir, path);
-	fflush(NULL);
-	pid = fork();
-	if (!pid) {
-		run(&result->workload, path, progress, tell, result->rows);
-		exit(0);
+		take_round(workload, workers, count, round, result->rows);
+	for (i = 0; i < count; i++) {
+		stop(&workers[i]);
+		if (result->rows[i].rate.count)
+			report_row(workload, &subjects[i], &result->rows[i]);
 	}
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	scratch_remove(path);
-	if (status)
-		die("a workload", "it failed");
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -189,7 +164,7 @@ static struct workload fit(struct workload workload)
 static void run_all(struct result *results)
 {
 	const struct workload *points = axes_points();
-	uint64_t start = clock_ns();
+	uint64_t began = clock_ns();
 	char progress[64];
 	unsigned int i;
 	bool tell = true;
@@ -199,21 +174,10 @@ static void run_all(struct result *results)
 		if (args.axis && strcmp(args.axis, workload_axis(&points[i])))
 			continue;
 		snprintf(progress, sizeof(progress), "[%u of %u, %.0f s]", i + 1, axes_count(),
-			 (clock_ns() - start) / 1e9);
-		run_apart(&results[i], progress, tell);
+			 (clock_ns() - began) / 1e9);
+		run(&results[i], progress, tell);
 		tell = false;
 	}
-}
-
-/* Filled in by child processes. */
-static struct result *shared_results(void)
-{
-	struct result *results = mmap(NULL, axes_count() * sizeof(*results),
-				      PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (results == MAP_FAILED)
-		die("mmap", strerror(errno));
-	return results;
 }
 
 int main(int argc, char **argv)
@@ -233,6 +197,7 @@ int main(int argc, char **argv)
 		"Compare tracked transactions with set_range, with files in DIRECTORY.",
 		children, NULL, NULL
 	};
+	struct subject *subjects;
 	struct result *results;
 	unsigned int count;
 
@@ -240,10 +205,12 @@ int main(int argc, char **argv)
 	if (args.common.quick)
 		args.region_max = MIB;
 	report_open(args.common.csv, args.dat, args.common.where);
-	results = shared_results();
+	results = calloc(axes_count(), sizeof(*results));
+	if (!results)
+		die("calloc", "no memory");
+	subjects = subjects_all(&count);
 	run_all(results);
 	if (!args.common.quick)
-		claims_tell(results, axes_count(), subjects_all(&count), count,
-			    args.common.where);
+		claims_tell(results, axes_count(), subjects, count, args.common.where);
 	return 0;
 }

@@ -159,7 +159,8 @@ static void measure_subjects(const char *dir)
 	struct subject *subjects;
 	unsigned int count, i;
 
-	subjects = subjects_open(dir, &count);
+	subjects = subjects_all(&count);
+	subjects_open(dir, SUBJECTS_LOG);
 	for (i = 0; i < count; i++) {
 		if (subjects[i].limit)
 			continue;

@@ -48,10 +48,12 @@ struct actor sample_actor(struct subject *subject, const struct workload *worklo
 	return actor;
 }
 
-static uint64_t log_tail(void)
+static uint64_t log_tail(const struct subject *subject)
 {
 	rvm_log_info_t info;
 
+	if (!subject->flag)
+		return 0;
 	check("rvm_query_log", rvm_query_log(&info));
 	return info.tail;
 }
@@ -64,8 +66,10 @@ static uint64_t cpu_ns(void)
 	return used.tv_sec * 1000000000UL + used.tv_nsec;
 }
 
-static void empty_log(void)
+static void empty_log(const struct subject *subject)
 {
+	if (!subject->flag)
+		return;
 	check("rvm_flush", rvm_flush());
 	check("rvm_truncate", rvm_truncate());
 }
@@ -148,10 +152,11 @@ struct sample sample_take(struct subject *subject, const struct workload *worklo
 			  unsigned int ms)
 {
 	uint64_t start, done, tail, io, cpu;
+	struct sample sample;
 	double seconds;
 
-	empty_log();
-	tail = log_tail();
+	empty_log(subject);
+	tail = log_tail(subject);
 	io = scratch_written();
 	cpu = cpu_ns();
 	start = clock_ns();
@@ -160,10 +165,12 @@ struct sample sample_take(struct subject *subject, const struct workload *worklo
 	if (subject->flag && !workload->flush)
 		check("rvm_flush", rvm_flush());
 	seconds = (clock_ns() - start) / 1e9;
-	return (struct sample){
+	sample = (struct sample){
 		.rate = done / seconds,
 		.cpu_ns = (double)(cpu_ns() - cpu) / done,
-		.log_bytes = subject->limit ? subject->record : (double)(log_tail() - tail) / done,
+		.log_bytes = subject->limit ? subject->record : (double)(log_tail(subject) - tail) / done,
 		.io_bytes = (double)(scratch_written() - io) / done,
 	};
+	empty_log(subject);
+	return sample;
 }

@@ -45,7 +45,7 @@ void sample_verify(struct subject *subject, const struct workload *workload);
  * @workload: what to do
  * @ms: for so many milliseconds
  *
- * The log is empty at the start.  What no_flush commits left in memory is flushed within the
+ * The log is empty before and afterwards.  What no_flush commits left in memory is flushed within the
  * time.  Ends the program after an error.  Return: what came out.
  */
 struct sample sample_take(struct subject *subject, const struct workload *workload,

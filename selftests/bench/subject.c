@@ -9,7 +9,6 @@
 #include "clock.h"
 #include "subject.h"
 
-#define LOG_BYTES	(32UL << 20)
 #define LIMIT_BYTES	(32UL << 20)
 #define SECTOR		512UL
 
@@ -72,20 +71,6 @@ static struct subject subjects[] = {
 	TRACKED("uffd", RVM_TRACK_UFFD),
 	TRACKED("sigsegv", RVM_TRACK_SIGSEGV),
 };
-
-static void initialize(const char *dir)
-{
-	char path[4096];
-	rvm_options_t options;
-
-	snprintf(path, sizeof(path), "%s/log", dir);
-	rvm_init_options(&options);
-	options.log_dev = path;
-	options.create_log_file = rvm_true;
-	options.create_log_size = rvm_mk_offset(0, LOG_BYTES);
-	options.create_log_mode = 0600;
-	check("rvm_initialize", RVM_INIT(&options));
-}
 
 /* A tracker that is not to be had is left out, any other error ends the program. */
 static bool map_region(struct subject *subject, const char *dir, size_t length, bool tell)
@@ -168,10 +153,18 @@ struct subject *subjects_all(unsigned int *count)
 	return subjects;
 }
 
-struct subject *subjects_open(const char *dir, unsigned int *count)
+void subjects_open(const char *dir, size_t log)
 {
-	initialize(dir);
-	return subjects_all(count);
+	char path[4096];
+	rvm_options_t options;
+
+	snprintf(path, sizeof(path), "%s/log", dir);
+	rvm_init_options(&options);
+	options.log_dev = path;
+	options.create_log_file = rvm_true;
+	options.create_log_size = rvm_mk_offset(0, log);
+	options.create_log_mode = 0600;
+	check("rvm_initialize", RVM_INIT(&options));
 }
 
 void subjects_close(void)

@@ -95,8 +95,10 @@ static inline void actor_change(struct actor *actor, char *bytes, size_t length)
 /** subjects_all() - all of them; they are closed */
 struct subject *subjects_all(unsigned int *count);
 
-/** subjects_open() - initialize the library with a log in @dir; Return: as subjects_all() */
-struct subject *subjects_open(const char *dir, unsigned int *count);
+#define SUBJECTS_LOG	(32UL << 20)
+
+/** subjects_open() - initialize the library with a log in @dir, of SUBJECTS_LOG bytes or so many */
+void subjects_open(const char *dir, size_t log);
 
 /** subjects_close() - terminate the library; all subjects are closed */
 void subjects_close(void);

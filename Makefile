@@ -80,6 +80,9 @@ comma := ,
 kmod:
 	$(MAKE) -C kmod KDIR=$(abspath $(KDIR)) BUILD=$(abspath $(BUILD))
 
+modules_install:
+	$(MAKE) -C kmod KDIR=$(abspath $(KDIR)) BUILD=$(abspath $(BUILD)) modules_install
+
 selftests: lib tools
 	$(MAKE) -C selftests BUILD=$(abspath $(BUILD)) CC='$(CC)' SANITIZE='$(SANITIZE)'
 
@@ -151,7 +154,8 @@ help:
 
 #help make               the library, the tool rvm, and rdsinit and rvmutl, into build/
 #help make kmod          rvm_track.ko for KDIR=, by default the running kernel
-#help make install       PREFIX=/usr/local DESTDIR=; the module: make -C kmod install
+#help make install       PREFIX=/usr/local DESTDIR=
+#help make modules_install  the module, INSTALL_MOD_PATH=; for dkms: make -C kmod dkms-install
 #help make demo          the demonstration, in a VM and without (as root: installs what is missing)
 #help make check         every test there is, about half an hour (as root: installs what is missing)
 #help make check-long    what takes too long for that: rarer kernels, a kernel with all its detectors on
@@ -170,5 +174,5 @@ help:
 #help CC=clang CFLAGS=... BUILD=directory change how and where things are built, V=1 shows how.
 #help One stage of the checks alone: selftests/checks/check --help
 
-.PHONY: all lib tools kmod selftests check check-long crash-long demo bench fuzz mutate style asan vm-shell \
+.PHONY: all lib tools kmod modules_install selftests check check-long crash-long demo bench fuzz mutate style asan vm-shell \
 	install clean distclean help

@@ -4,6 +4,8 @@
 #include <linux/init.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/rvm_track.h>
+#include <net/genetlink.h>
 
 #include "end.h"
 #include "netlink.h"
@@ -65,3 +67,5 @@ module_exit(rvmt_exit);
 MODULE_AUTHOR("The RVM authors");
 MODULE_DESCRIPTION("Page tracking and ordered writeback for recoverable memory");
 MODULE_LICENSE("GPL");
+MODULE_VERSION("1.0.0");
+MODULE_ALIAS_GENL_FAMILY(RVM_TRACK_GENL_NAME);

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Transactions, writeback and reclaim at the same time, against an oracle of every page. */
+/* All that can happen to a region at the same time, against an oracle of every page. */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,9 +18,11 @@
 #include "support.h"
 
 #define PAGES		512
+#define STRAYS		64		/* pages behind them, to which only strays are stored */
+#define ALL		(PAGES + STRAYS)
 #define WORKERS		3
 #define VERSIONS	(1 << 20)
-#define SECONDS		12
+#define SECONDS		12		/* or RVM_WRITES stores to pages, whichever is later */
 #define MOST		48		/* pages of one transaction */
 
 /**
@@ -33,6 +38,9 @@
  * @written: pages that were written back
  * @busy: pages that writeback refused
  * @checked: pages of the segment that were compared
+ * @stored: pages that transactions stored to
+ * @strays: stores outside of any
+ * @passed: processes that came and went
  * @stop: to end all threads
  * @r: the region
  * @seg: its segment
@@ -42,7 +50,7 @@ struct oracle {
 	uint64_t version[PAGES];
 	_Atomic uint64_t lsn[VERSIONS];
 	_Atomic uint64_t next, next_lsn, wrong;
-	_Atomic uint64_t commits, aborts, written, busy, checked;
+	_Atomic uint64_t commits, aborts, written, busy, checked, stored, strays, passed;
 	_Atomic bool stop;
 	struct region r;
 	int seg;
@@ -129,6 +137,7 @@ static void transaction(struct client *c, uint32_t tid, unsigned int *seed)
 	thread_set(&oracle.r, tid, RVM_TRACK_KIND_TRACKED);
 	for (i = 0; i < n; i++)
 		stamp(oracle.r.data + pages[n - 1 - i] * PAGE, version);
+	oracle.stored += n;
 	check_preimages(tid, pages, n);
 	thread_set(&oracle.r, 0, RVM_TRACK_KIND_NONE);
 	if (commit) {
@@ -169,7 +178,7 @@ static void *writer(void *arg)
 	CLAIM(!client_open(&c));
 	while (!oracle.stop) {
 		__atomic_store_n(&oracle.r.ctl->durable_lsn, oracle.next_lsn, __ATOMIC_SEQ_CST);
-		CLAIM(!cmd_writeback(&c, oracle.r.fd, rand_r(&seed) % (PAGES / 2), PAGES / 2,
+		CLAIM(!cmd_writeback(&c, oracle.r.fd, rand_r(&seed) % (ALL / 2), ALL / 2,
 				     &written, &busy));
 		oracle.written += written;
 		oracle.busy += busy;
@@ -191,7 +200,7 @@ static bool may_be_there(uint64_t version)
 
 static void *reader(void *arg)
 {
-	static _Alignas(4096) unsigned char buf[PAGES * PAGE];
+	static _Alignas(4096) unsigned char buf[ALL * PAGE];
 	char path[64];
 	int fd, i;
 
@@ -200,7 +209,7 @@ static void *reader(void *arg)
 	CLAIM(fd >= 0);
 	while (!oracle.stop) {
 		CLAIM(pread(fd, buf, sizeof(buf), 0) == sizeof(buf));
-		for (i = 0; i < PAGES; i++, oracle.checked++) {
+		for (i = 0; i < ALL; i++, oracle.checked++) {
 			CLAIM(may_be_there(head(buf + i * PAGE)));
 			CLAIM(may_be_there(tail(buf + i * PAGE)));
 		}
@@ -226,7 +235,7 @@ static void *reclaimer(void *arg)
 	unsigned int seed = 7;
 
 	while (!oracle.stop) {
-		CLAIM(!madvise(oracle.r.data, PAGES * PAGE, advice[rand_r(&seed) % 3]));
+		CLAIM(!madvise(oracle.r.data, ALL * PAGE, advice[rand_r(&seed) % 3]));
 		if (rand_r(&seed) % 8 == 0)
 			write_file("/proc/sys/vm/drop_caches", "1");
 		if (rand_r(&seed) % 16 == 0)
@@ -237,9 +246,76 @@ static void *reclaimer(void *arg)
 	return NULL;
 }
 
+/* Stores of nobody, which are undone; the disk must not see them. */
+static void *strayer(void *arg)
+{
+	static struct client c;
+	unsigned int seed = 5;
+	unsigned char *page;
+
+	CLAIM(!client_open(&c));
+	while (!oracle.stop) {
+		page = oracle.r.data + (PAGES + rand_r(&seed) % STRAYS) * PAGE;
+		stamp(page, VERSIONS + 1);
+		oracle.strays++;
+		usleep(500);
+		CLAIM(head(page) == VERSIONS + 1);
+		CLAIM(!cmd_end(&c, oracle.r.fd, 0, 0, RVM_TRACK_END_STRAYS | RVM_TRACK_END_ABORT));
+		CLAIM(head(page) == 0 && tail(page) == 0);
+	}
+	client_close(&c);
+	return NULL;
+}
+
+/* A process with a region of its own, which it may leave in any way. */
+static void pass_by(int seg, unsigned int how)
+{
+	static struct client c;
+	struct region r;
+	unsigned int i;
+
+	if (client_open(&c) || region_open(&c, &r, seg, 16, 0, 0) ||
+	    thread_set(&r, 3, RVM_TRACK_KIND_TRACKED))
+		_exit(1);
+	for (i = 0; i < 16; i++)
+		r.data[i * PAGE] = how;
+	if (how % 4 == 0)
+		kill(getpid(), SIGKILL);
+	if (how % 4 == 1)
+		_exit(0);
+	if (cmd_end(&c, r.fd, 3, 0, 0) || cmd_writeback(&c, r.fd, 0, 16, NULL, NULL))
+		_exit(2);
+	if (how % 4 == 2)
+		region_close(&r);
+	_exit(0);
+}
+
+/* Processes that come and go beside, and attempts to unload the module. */
+static void *passer(void *arg)
+{
+	int seg = segment_new(16), status;
+	unsigned int how;
+	pid_t pid;
+
+	CLAIM(seg >= 0);
+	for (how = 0; !oracle.stop; how++) {
+		pid = fork();
+		if (!pid)
+			pass_by(seg, how);
+		CLAIM(waitpid(pid, &status, 0) == pid);
+		CLAIM(how % 4 ? status == 0 : WIFSIGNALED(status));
+		CLAIM(syscall(SYS_delete_module, "rvm_track", O_NONBLOCK) == -1);
+		CLAIM(errno == EWOULDBLOCK || errno == EBUSY);
+		oracle.passed++;
+		usleep(20000);
+	}
+	close(seg);
+	return NULL;
+}
+
 static int make_segment(void)
 {
-	static unsigned char zero[PAGES * PAGE];
+	static unsigned char zero[ALL * PAGE];
 	int seg = segment_new(0);
 
 	if (seg >= 0 && pwrite(seg, zero, sizeof(zero), 0) != sizeof(zero))
@@ -247,9 +323,22 @@ static int make_segment(void)
 	return seg;
 }
 
-TEST(every_page_is_what_the_oracle_says)
+/* It has none; only a test of one has a time of its own. */
+FIXTURE(stress) {
+};
+
+FIXTURE_SETUP(stress)
 {
-	pthread_t id[WORKERS + 3];
+}
+
+FIXTURE_TEARDOWN(stress)
+{
+}
+
+TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
+{
+	const char *writes = getenv("RVM_WRITES");
+	pthread_t id[WORKERS + 5];
 	static struct client c;
 	uint64_t written, busy;
 	unsigned long i;
@@ -257,7 +346,7 @@ TEST(every_page_is_what_the_oracle_says)
 	oracle.seg = make_segment();
 	ASSERT_LE(0, oracle.seg);
 	ASSERT_EQ(0, client_open(&c));
-	ASSERT_EQ(0, region_open(&c, &oracle.r, oracle.seg, PAGES, 0, 0));
+	ASSERT_EQ(0, region_open(&c, &oracle.r, oracle.seg, ALL, 0, 0));
 	for (i = 0; i < PAGES; i++)
 		pthread_mutex_init(&oracle.lock[i], NULL);
 	for (i = 0; i < WORKERS; i++)
@@ -265,14 +354,18 @@ TEST(every_page_is_what_the_oracle_says)
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, writer, NULL));
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, reader, NULL));
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, reclaimer, NULL));
+	ASSERT_EQ(0, pthread_create(&id[i++], NULL, strayer, NULL));
+	ASSERT_EQ(0, pthread_create(&id[i++], NULL, passer, NULL));
 	sleep(SECONDS);
+	while (writes && oracle.stored < strtoull(writes, NULL, 10) && !oracle.wrong)
+		sleep(1);
 	oracle.stop = true;
 	while (i--)
 		pthread_join(id[i], NULL);
 	EXPECT_EQ(0, atomic_load(&oracle.wrong));
 
 	oracle.r.ctl->durable_lsn = oracle.next_lsn;
-	ASSERT_EQ(0, cmd_writeback(&c, oracle.r.fd, 0, PAGES, &written, &busy));
+	ASSERT_EQ(0, cmd_writeback(&c, oracle.r.fd, 0, ALL, &written, &busy));
 	EXPECT_EQ(0, busy);
 	EXPECT_EQ(0, region_stat(&c, oracle.r.fd, RVM_TRACK_A_STAT_OWNED));
 	for (i = 0; i < PAGES; i++) {
@@ -288,8 +381,12 @@ TEST(every_page_is_what_the_oracle_says)
 	EXPECT_LT(3, atomic_load(&oracle.aborts));
 	EXPECT_LT(100, atomic_load(&oracle.written));
 	EXPECT_LT(0, atomic_load(&oracle.busy));
-	TH_LOG("%llu commits, %llu aborts, %llu pages written, %llu busy, %llu checked on disk",
-	       (long long)oracle.commits, (long long)oracle.aborts, (long long)oracle.written,
+	EXPECT_LT(10, atomic_load(&oracle.strays));
+	EXPECT_LT(3, atomic_load(&oracle.passed));
+	TH_LOG("%llu commits, %llu aborts, %llu pages stored to, %llu strays, %llu processes",
+	       (long long)oracle.commits, (long long)oracle.aborts, (long long)oracle.stored,
+	       (long long)oracle.strays, (long long)oracle.passed);
+	TH_LOG("%llu pages written, %llu busy, %llu checked on disk", (long long)oracle.written,
 	       (long long)oracle.busy, (long long)oracle.checked);
 	region_close(&oracle.r);
 	client_close(&c);

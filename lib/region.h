@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "dirty.h"
 #include "range.h"
@@ -36,6 +37,7 @@ struct tx_part;
  * @lock: guards parts, tracked, and the committed state against changes
  * @idle: signalled when tracked becomes NULL
  * @tracked: the transaction that is tracked here, or NULL
+ * @owner: its thread, 0 if there is none; changed under @lock, read by who looks for deadlocks
  * @parts: explicit transactions that declared ranges here
  * @log: where its records are
  * @dirty: pages that were committed since they were last written out
@@ -54,6 +56,7 @@ struct region {
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
 	struct tx *tracked;
+	pid_t owner;
 	struct tx_part *parts;
 	struct log *log;
 	struct dirty dirty;

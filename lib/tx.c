@@ -23,6 +23,22 @@ uint32_t tx_tid(const struct tx *tx)
 	return n / TID_OURS * TID_CHAINS + n % TID_OURS + 1;
 }
 
+/**
+ * struct wait - a thread that waits until no other has a transaction tracked on a region
+ * @thread: the thread
+ * @region: the region
+ * @next: in the list of them
+ */
+struct wait {
+	pid_t thread;
+	const struct region *region;
+	struct wait *next;
+};
+
+/* The lock is taken after all others. */
+static pthread_mutex_t waits_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct wait *waits;
+
 static void *grown(void *old, size_t *max, size_t need, size_t item)
 {
 	size_t n = *max ? *max : 16;
@@ -101,19 +117,94 @@ static int choose_regions(struct txs *txs, struct region *only, struct tx *tx)
 	return err_set(EOPNOTSUPP, "no region is mapped with a tracker");
 }
 
+static const struct wait *find_wait(pid_t thread)
+{
+	const struct wait *wait = waits;
+
+	while (wait && wait->thread != thread)
+		wait = wait->next;
+	return wait;
+}
+
+/*
+ * Would a thread wait for itself?  Who waits ends no transaction, and became the owner of its
+ * regions before it was in the list; so what is followed here is as it is read.
+ */
+static bool closes_circle(const struct region *region, pid_t thread)
+{
+	const struct wait *wait;
+	pid_t owner;
+
+	do {
+		owner = __atomic_load_n(&region->owner, __ATOMIC_RELAXED);
+		if (owner == thread)
+			return true;
+		wait = find_wait(owner);
+		region = wait ? wait->region : NULL;
+	} while (region);
+	return false;
+}
+
+static bool begin_wait(struct wait *wait)
+{
+	bool circle;
+
+	pthread_mutex_lock(&waits_lock);
+	circle = closes_circle(wait->region, wait->thread);
+	if (!circle) {
+		wait->next = waits;
+		waits = wait;
+	}
+	pthread_mutex_unlock(&waits_lock);
+	return !circle;
+}
+
+static void end_wait(struct wait *wait)
+{
+	struct wait **at = &waits;
+
+	pthread_mutex_lock(&waits_lock);
+	while (*at != wait)
+		at = &(*at)->next;
+	*at = wait->next;
+	pthread_mutex_unlock(&waits_lock);
+}
+
+/* Called with the region's lock. */
+static int wait_for(struct region *region, pid_t thread)
+{
+	struct wait wait = { .thread = thread, .region = region };
+
+	while (region->tracked) {
+		if (!begin_wait(&wait))
+			return err_set(EDEADLK,
+				       "the region at %p is tracked for thread %d, which waits for one of this thread's: end that first",
+				       region->base, region->owner);
+		pthread_cond_wait(&region->idle, &region->lock);
+		end_wait(&wait);
+	}
+	return 0;
+}
+
+static void set_owner(struct region *region, struct tx *tx)
+{
+	region->tracked = tx;
+	__atomic_store_n(&region->owner, tx ? tx->thread : 0, __ATOMIC_RELAXED);
+}
+
 static int own(struct region *region, struct tx *tx)
 {
-	int err = 0;
+	int err;
 
 	pthread_mutex_lock(&region->lock);
-	while (region->tracked && region->tracked->thread != tx->thread)
-		pthread_cond_wait(&region->idle, &region->lock);
-	if (region->tracked)
+	if (region->tracked && region->owner == tx->thread)
 		err = err_set(EDEADLK,
 			      "the region at %p is tracked for an earlier transaction of this thread: end it first",
 			      region->base);
 	else
-		region->tracked = tx;
+		err = wait_for(region, tx->thread);
+	if (!err)
+		set_owner(region, tx);
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }
@@ -121,7 +212,7 @@ static int own(struct region *region, struct tx *tx)
 static void disown(struct region *region)
 {
 	pthread_mutex_lock(&region->lock);
-	region->tracked = NULL;
+	set_owner(region, NULL);
 	pthread_cond_broadcast(&region->idle);
 	pthread_mutex_unlock(&region->lock);
 }

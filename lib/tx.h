@@ -252,7 +252,8 @@ int tx_begin(struct txs *txs, bool restore, struct tx **out);
  * @out: the transaction
  *
  * Waits until no other transaction is tracked there.  Return: 0; -EDEADLK this
- * thread tracks one of them already, or would wait for itself; -EOPNOTSUPP no tracker; -ENOMEM; -EIO.
+ * thread tracks one of them already, or would wait for itself; -EOPNOTSUPP no tracker;
+ * -ENOMEM; -EIO.
  */
 int tx_begin_tracked(struct txs *txs, struct region *only, struct tx **out);
 

@@ -94,7 +94,7 @@ typedef struct {
 #define RVM_ELOG_DAMAGED	230	/* the log is damaged; nothing was replayed */
 #define RVM_EPERM		231	/* no permission for the file or device */
 #define RVM_ENO_SPACE		232	/* the disk is full */
-#define RVM_ECONFLICT		233	/* this thread tracks that region, or would wait for itself */
+#define RVM_ECONFLICT		233	/* this thread tracks it, or would wait for itself */
 #define RVM_ETIMEOUT		234	/* not durable yet, at the end of the time given */
 #define RVM_ELSN		235	/* no transaction was committed that has this LSN */
 #define RVM_EFORGOTTEN		236	/* bytes were changed that no transaction declared */
@@ -396,8 +396,8 @@ const char *rvm_error(void);
  *
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_ETID tid is NULL or
  * in use; RVM_EREGION not a region record; RVM_ENOT_MAPPED; RVM_ETRACKER the region
- * has no tracker; RVM_ECONFLICT this thread tracks the region already, or the one that does waits for
- * this one; RVM_ENO_MEMORY.
+ * has no tracker; RVM_ECONFLICT this thread tracks the region already, or the one that does waits
+ * for this one; RVM_ENO_MEMORY.
  */
 rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 

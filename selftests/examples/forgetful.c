@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A queue of jobs with a bug: one store in a thousand transactions is to bytes that nobody declared.
+ * A queue of jobs with a bug: one transaction in a thousand stores to bytes it has not declared.
  *
  *	forgetful LOG SEGMENT TRANSACTIONS
  *
- * pushes and pops jobs in turn, and dies without a word.  The next run finds its queue whole, almost
- * always.  RVM_CHECK=1 finds the bug in each run that gets there.
+ * pushes and pops jobs in turn, and dies without a word.  The next run finds its queue whole,
+ * almost always.  RVM_CHECK=1 finds the bug in each run that gets there.
  */
 #include <err.h>
 #include <stdalign.h>

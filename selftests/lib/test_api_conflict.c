@@ -70,16 +70,20 @@ static void end(void *arg)
 	task->code = rvm_end_transaction(task->tid, no_flush);
 }
 
-#define TASK(which, n, of) \
-	((struct task) { .tid = &self->which[n], .region = &self->region[of], .code = -1 })
+#define TASK(handle, of) \
+	((struct task) { .tid = (handle), .region = &self->region[of], .code = -1 })
 #define DO(who, what, task) do { \
-	ASSERT_TRUE(hand_do(&self->hand[who], what, task)); \
-	EXPECT_EQ(RVM_SUCCESS, (task)->code); \
+	struct task *__task = (task); \
+	\
+	ASSERT_TRUE(hand_do(&self->hand[who], what, __task)); \
+	EXPECT_EQ(RVM_SUCCESS, __task->code); \
 } while (0)
 /* It does it only when others have ended. */
 #define WAITS(who, what, task) do { \
-	hand_tell(&self->hand[who], what, task); \
-	EXPECT_FALSE(hand_idle(&self->hand[who], 50)); \
+	struct hand *__hand = &self->hand[who]; \
+	\
+	hand_tell(__hand, what, task); \
+	EXPECT_FALSE(hand_idle(__hand, 50)); \
 } while (0)
 #define GOES_ON(who, task) do { \
 	ASSERT_TRUE(hand_idle(&self->hand[who], 20000)); \
@@ -93,8 +97,8 @@ static void circle(struct __test_metadata *_metadata, FIXTURE_DATA(conflict) *se
 	int i;
 
 	for (i = 0; i < n; i++) {
-		first[i] = TASK(tid, i, i);
-		second[i] = TASK(more, i, (i + 1) % n);
+		first[i] = TASK(&self->tid[i], i);
+		second[i] = TASK(&self->more[i], (i + 1) % n);
 		DO(i, begin, &first[i]);
 	}
 	for (i = 0; i < n - 1; i++)
@@ -123,8 +127,8 @@ TEST_F(conflict, of_three_the_third_is_told)
 
 TEST_F(conflict, who_is_waited_for_may_begin_elsewhere)
 {
-	struct task a = TASK(tid, 0, 0), b = TASK(tid, 1, 0), c = TASK(tid, 2, 2);
-	struct task more = TASK(more, 0, 1), last = TASK(more, 1, 2);
+	struct task a = TASK(&self->tid[0], 0), b = TASK(&self->tid[1], 0), c = TASK(&self->tid[2], 2);
+	struct task more = TASK(&self->more[0], 1), last = TASK(&self->more[1], 2);
 
 	DO(0, begin, &a);
 	WAITS(1, begin, &b);

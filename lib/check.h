@@ -62,6 +62,8 @@ void check_unlock(struct txs *txs);
 
 /**
  * check_mapped() - a region is new; the checks are locked
+ * @txs: the table
+ * @region: the region
  *
  * Return: 0; -EIO it cannot be watched.
  */

@@ -72,8 +72,8 @@ static void end(void *arg)
 
 #define TASK(handle, of) \
 	((struct task) { .tid = (handle), .region = &self->region[of], .code = -1 })
-#define DO(who, what, task) do { \
-	struct task *__task = (task); \
+#define DO(who, what, job) do { \
+	struct task *__task = (job); \
 	\
 	ASSERT_TRUE(hand_do(&self->hand[who], what, __task)); \
 	EXPECT_EQ(RVM_SUCCESS, __task->code); \
@@ -127,7 +127,8 @@ TEST_F(conflict, of_three_the_third_is_told)
 
 TEST_F(conflict, who_is_waited_for_may_begin_elsewhere)
 {
-	struct task a = TASK(&self->tid[0], 0), b = TASK(&self->tid[1], 0), c = TASK(&self->tid[2], 2);
+	struct task a = TASK(&self->tid[0], 0), b = TASK(&self->tid[1], 0);
+	struct task c = TASK(&self->tid[2], 2);
 	struct task more = TASK(&self->more[0], 1), last = TASK(&self->more[1], 2);
 
 	DO(0, begin, &a);

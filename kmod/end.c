@@ -80,15 +80,24 @@ static void raise_lsn(struct rvm_track_word *word, u64 lsn)
 		WRITE_ONCE(word->lsn, lsn);
 }
 
+/* A hot page mostly is what it was. */
+static void restore(struct rvmt_region *region, struct rvmt_page *page)
+{
+	void *live = folio_address(page->folio), *was = page_address(page->preimage);
+
+	if (!memcmp(live, was, PAGE_SIZE))
+		return;
+	memcpy(live, was, PAGE_SIZE);
+	atomic64_inc(&region->stats.rolled_back);
+}
+
 /* Take a write-protected page from its owner. */
 static void disown(struct rvmt_region *region, struct rvmt_page *page, u64 lsn, u32 flags)
 {
-	if (flags & RVM_TRACK_END_ABORT) {
-		memcpy(folio_address(page->folio), page_address(page->preimage), PAGE_SIZE);
-		atomic64_inc(&region->stats.rolled_back);
-	} else {
+	if (flags & RVM_TRACK_END_ABORT)
+		restore(region, page);
+	else
 		raise_lsn(page->word, lsn);
-	}
 	WRITE_ONCE(page->word->slot, 0);
 	rvmt_page_detach(page);
 }
@@ -101,6 +110,16 @@ static int by_index(void *priv, const struct list_head *a, const struct list_hea
 	return x < y ? -1 : x > y;
 }
 
+/* Move the pages of a chain to a list; its lock is held. */
+static void empty_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct list_head *pages)
+{
+	list_splice_tail_init(&tx->pages, pages);
+	tx->count = 0;
+	WRITE_ONCE(shared->first, 0);
+	WRITE_ONCE(shared->count, 0);
+	WRITE_ONCE(shared->tid, 0);
+}
+
 /* Move the pages of a transaction to a list, and free its chain. */
 static void take_pages(struct rvmt_region *region, u32 tid, struct list_head *pages)
 {
@@ -109,14 +128,37 @@ static void take_pages(struct rvmt_region *region, u32 tid, struct list_head *pa
 
 	spin_lock(&region->lock);
 	if (tx->count && tx->tid == tid) {
-		list_splice_tail_init(&tx->pages, pages);
 		region->nr_owned -= tx->count;
-		tx->count = 0;
-		WRITE_ONCE(shared->first, 0);
-		WRITE_ONCE(shared->count, 0);
-		WRITE_ONCE(shared->tid, 0);
+		WRITE_ONCE(region->ctl->owned, region->nr_owned);
+		empty_chain(tx, shared, pages);
 	}
 	spin_unlock(&region->lock);
+}
+
+static void take_hot(struct rvmt_region *region, struct list_head *pages)
+{
+	spin_lock(&region->lock);
+	empty_chain(&region->hot, &region->ctl->hot, pages);
+	spin_unlock(&region->lock);
+}
+
+/*
+ * Move marked pages to the chain of the hot ones.  The mark is the library's: what it
+ * says decides who is told of the next store to a page, and nothing else.
+ */
+static void keep_marked(struct rvmt_region *region, struct list_head *pages)
+{
+	struct rvmt_page *page, *next;
+
+	list_for_each_entry_safe(page, next, pages, link) {
+		cond_resched();
+		if (!(READ_ONCE(page->word->hold) & RVM_TRACK_HOLD_HOT))
+			continue;
+		list_del(&page->link);
+		spin_lock(&region->lock);
+		rvmt_page_chain(&region->hot, &region->ctl->hot, page);
+		spin_unlock(&region->lock);
+	}
 }
 
 /* End a run of locked pages. */
@@ -200,6 +242,10 @@ u64 rvmt_end_tx(struct rvmt_region *region, u32 tid, u64 lsn, u32 flags)
 		take_pages(region, tid, &pages);
 	if (flags & RVM_TRACK_END_STRAYS)
 		take_pages(region, 0, &pages);
+	if (flags & RVM_TRACK_END_HOT)
+		take_hot(region, &pages);
+	if (flags & RVM_TRACK_END_KEEP)
+		keep_marked(region, &pages);
 	n = end_pages(region, &pages, lsn, flags);
 	mutex_unlock(&region->tx_mutex);
 	trace_rvm_track_end(region->id, tid, lsn, flags, n);
@@ -275,14 +321,17 @@ void rvmt_end_loose(struct rvmt_region *region)
 
 void rvmt_end_all(struct rvmt_region *region)
 {
+	u64 before, n;
 	LIST_HEAD(pages);
 	u32 i;
-	u64 n;
 
 	mutex_lock(&region->tx_mutex);
 	for (i = 0; i < RVM_TRACK_TXS; i++)
 		take_pages(region, region->tx[i].tid, &pages);
-	n = end_pages(region, &pages, 0, RVM_TRACK_END_ABORT);
+	take_hot(region, &pages);
+	before = atomic64_read(&region->stats.rolled_back);
+	end_pages(region, &pages, 0, RVM_TRACK_END_ABORT);
+	n = atomic64_read(&region->stats.rolled_back) - before;
 	arm_all(region);
 	mutex_unlock(&region->tx_mutex);
 	if (n)

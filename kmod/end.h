@@ -29,7 +29,7 @@ u64 rvmt_end_tx(struct rvmt_region *region, u32 tid, u64 lsn, u32 flags);
 void rvmt_end_loose(struct rvmt_region *region);
 
 /**
- * rvmt_end_all() - restore all owned pages; their process has gone
+ * rvmt_end_all() - restore all owned and hot pages; their process has gone
  * @region: where
  */
 void rvmt_end_all(struct rvmt_region *region);

@@ -218,17 +218,34 @@ static int region_create(struct sk_buff *skb, struct genl_info *info)
 	return err;
 }
 
-/* Strays may be ended without a transaction, which is tid 0. */
-static int check_end(struct genl_info *info, u32 flags)
+static int check_end_flags(struct genl_info *info, const struct rvmt_region *region, u32 flags)
+{
+	if (flags & ~(RVM_TRACK_END_ABORT | RVM_TRACK_END_STRAYS | RVM_TRACK_END_KEEP |
+		      RVM_TRACK_END_HOT))
+		return REFUSE(info, -EINVAL, "unknown flag");
+	if (!(flags & RVM_TRACK_END_KEEP))
+		return 0;
+	if (flags & RVM_TRACK_END_ABORT)
+		return REFUSE(info, -EINVAL, "an abort keeps no page writable");
+	if (region->flags & RVM_TRACK_REGION_STRICT)
+		return REFUSE(info, -EINVAL, "a strict region keeps no page writable");
+	return 0;
+}
+
+/* Strays and hot pages may be ended without a transaction, which is tid 0. */
+static int check_end(struct genl_info *info, const struct rvmt_region *region, u32 flags)
 {
 	u32 tid;
+	int err;
 
-	if (flags & ~(RVM_TRACK_END_ABORT | RVM_TRACK_END_STRAYS))
-		return REFUSE(info, -EINVAL, "unknown flag");
+	err = check_end_flags(info, region, flags);
+	if (err)
+		return err;
 	if (!info->attrs[RVM_TRACK_A_TID])
 		return REFUSE(info, -EINVAL, "the transaction is missing");
 	tid = nla_get_u32(info->attrs[RVM_TRACK_A_TID]);
-	if (!rvmt_track_tid_ok(tid) && (tid || !(flags & RVM_TRACK_END_STRAYS)))
+	if (!rvmt_track_tid_ok(tid) &&
+	    (tid || !(flags & (RVM_TRACK_END_STRAYS | RVM_TRACK_END_HOT))))
 		return REFUSE(info, -EINVAL, "no transaction can have this id");
 	return 0;
 }
@@ -242,7 +259,7 @@ static int tx_end(struct sk_buff *skb, struct genl_info *info)
 
 	if (IS_ERR(file))
 		return PTR_ERR(file);
-	err = check_end(info, flags);
+	err = check_end(info, rvmt_vma_region(file), flags);
 	if (err)
 		goto out;
 	if (info->attrs[RVM_TRACK_A_LSN])
@@ -293,6 +310,7 @@ static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
 	    put_u64(skb, RVM_TRACK_A_STAT_BUSY, atomic64_read(&stats->busy)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_READ, atomic64_read(&stats->read)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_ROLLED_BACK, atomic64_read(&stats->rolled_back)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_HOT, READ_ONCE(region->hot.count)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_DIRTY, atomic64_read(&stats->dirty)))
 		return -EMSGSIZE;
 	return 0;

@@ -119,6 +119,16 @@ void rvmt_page_detach(struct rvmt_page *page)
 	page->folio = NULL;
 }
 
+void rvmt_page_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct rvmt_page *page)
+{
+	page->desc->next = 0;
+	if (tx->count)
+		page->desc->next = list_first_entry(&tx->pages, struct rvmt_page, link)->slot;
+	list_add(&page->link, &tx->pages);
+	WRITE_ONCE(shared->count, ++tx->count);
+	smp_store_release(&shared->first, page->slot);	/* pairs with the library's walk */
+}
+
 void rvmt_page_unloose(struct rvmt_region *region, struct folio *folio)
 {
 	struct rvmt_page *page = rvmt_page_get(folio);

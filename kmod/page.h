@@ -10,10 +10,11 @@
 #include <linux/types.h>
 
 struct rvmt_region;
+struct rvmt_tx;
 
 /**
- * struct rvmt_page - what the module knows of a page that is owned or loose
- * @link: in the list of the owner, of the loose or of the idle
+ * struct rvmt_page - what the module knows of a page that is owned, hot or loose
+ * @link: in the list of the owner, of the hot, of the loose or of the idle
  * @folio: the page; this structure is the folio's private data and holds the
  *	reference that goes with it, so such a page is neither freed nor migrated
  * @word: the page's word
@@ -26,9 +27,11 @@ struct rvmt_region;
  *	  +------- (none) <---------+-----------+ (none) -----+
  *	  v                         |           |             v
  *	owned --- TX_END, death ----+           +-- ARM --- loose
- *	  ^                                     |             |
- *	  |                            WRITEBACK, death       |
- *	  +--------------- write, exclusive or tracked -------+
+ *	  |  ^                      |           |             |
+ *	  |  |                      |  WRITEBACK, death       |
+ *	  |  +------------- write, exclusive or tracked ------+
+ *	  |                         |
+ *	  +- TX_END KEEP --> hot ---+ TX_END HOT, death
  *
  * Every transition is made under the folio lock.
  */
@@ -111,6 +114,14 @@ void rvmt_page_attach(struct rvmt_page *page, struct folio *folio);
  * @page: the structure; its folio is locked
  */
 void rvmt_page_detach(struct rvmt_page *page);
+
+/**
+ * rvmt_page_chain() - put a page at the front of a chain
+ * @tx: the chain as the kernel knows it; the region's lock is held
+ * @shared: the same as the user sees it
+ * @page: the page, with a slot and in no list
+ */
+void rvmt_page_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct rvmt_page *page);
 
 /**
  * rvmt_page_unloose() - a page is not writable any more

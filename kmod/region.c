@@ -33,6 +33,7 @@ static void init_region(struct rvmt_region *region)
 	unsigned int i;
 
 	INIT_LIST_HEAD(&region->link);
+	INIT_LIST_HEAD(&region->hot.pages);
 	INIT_LIST_HEAD(&region->loose);
 	INIT_LIST_HEAD(&region->idle);
 	xa_init_flags(&region->words, XA_FLAGS_ACCOUNT);
@@ -132,7 +133,7 @@ void rvmt_region_free(struct rvmt_region *region)
 	mutex_unlock(&regions_mutex);
 
 	trace_rvm_track_region_destroy(region->id);
-	WARN_ON_ONCE(region->vmas || region->nr_owned || region->nr_loose);
+	WARN_ON_ONCE(region->vmas || region->nr_owned || region->hot.count || region->nr_loose);
 	rvmt_page_free_list(&region->idle);
 	free_area(&region->arena);
 	free_area(&region->descs);

@@ -86,6 +86,7 @@ struct rvmt_stats {
  * @requests: WRITEBACKs under way
  * @lock: protects everything below
  * @tx: owned pages by tid % RVM_TRACK_TXS
+ * @hot: pages that are nobody's but stay writable, with their slots
  * @loose: writable pages without owner
  * @nr_loose: length of @loose
  * @idle: struct rvmt_page with a slot but without a page
@@ -128,6 +129,7 @@ struct rvmt_region {
 	atomic_t requests;
 	spinlock_t lock;		/* all below, except @stats */
 	struct rvmt_tx tx[RVM_TRACK_TXS];
+	struct rvmt_tx hot;
 	struct list_head loose;
 	u32 nr_loose;
 	struct list_head idle;

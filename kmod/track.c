@@ -125,15 +125,10 @@ static bool chain(struct rvmt_region *region, struct rvmt_page *page)
 	spin_lock(&region->lock);
 	if (tx->count && tx->tid != page->tid)
 		goto out;
-	page->desc->next = 0;
-	if (tx->count)
-		page->desc->next = list_first_entry(&tx->pages, struct rvmt_page, link)->slot;
 	tx->tid = page->tid;
-	list_add(&page->link, &tx->pages);
-	region->nr_owned++;
+	WRITE_ONCE(region->ctl->owned, ++region->nr_owned);
 	WRITE_ONCE(shared->tid, tx->tid);
-	WRITE_ONCE(shared->count, ++tx->count);
-	smp_store_release(&shared->first, page->slot);	/* pairs with the library's walk */
+	rvmt_page_chain(tx, shared, page);
 	WRITE_ONCE(page->word->slot, page->slot);
 	ok = true;
 out:
@@ -250,7 +245,7 @@ vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
 	writer = find_writer(region, vmf);
 	if (writer.kind == RVM_TRACK_KIND_TRACKED)
 		return own(region, folio, word, writer.tid, &writer);
-	if (writer.kind == RVM_TRACK_KIND_EXPLICIT || READ_ONCE(word->hold))
+	if (writer.kind == RVM_TRACK_KIND_EXPLICIT || RVM_TRACK_HOLD_COUNT(READ_ONCE(word->hold)))
 		return write_explicit(region, folio, word, &writer);
 	return write_stray(region, folio, word, &writer);
 }

@@ -107,8 +107,27 @@ static bool next_page(struct work *w, pgoff_t *index)
 static bool writable(const struct rvmt_region *region, const struct rvm_track_word *word)
 {
 	/* The library stores lsn and then lowers hold. */
-	return !smp_load_acquire(&word->hold) &&
+	return !RVM_TRACK_HOLD_COUNT(smp_load_acquire(&word->hold)) &&
 	       READ_ONCE(word->lsn) <= READ_ONCE(region->ctl->durable_lsn);
+}
+
+/*
+ * Copy the slot of a locked page, if the library says that it is its committed state.
+ *
+ * The library raises hold before it appends the record whose bytes it puts into the slot, and
+ * lowers it after both these and the lsn are there: so a copy that has some of the bytes is
+ * followed by a look at the word that sees hold or the lsn, and one that lacks some is of a
+ * slot whose record nobody knows to be durable.
+ *
+ * The page stays dirty: its next store is not seen.
+ */
+static int copy_slot_out(struct rvmt_region *region, const struct rvmt_page *page, struct page *to)
+{
+	if (!(READ_ONCE(page->word->hold) & RVM_TRACK_HOLD_HOT) || !writable(region, page->word))
+		return -EBUSY;
+	memcpy(page_address(to), page_address(page->preimage), PAGE_SIZE);
+	smp_rmb();	/* pairs with the library's, between hold and slot */
+	return writable(region, page->word) ? 1 : -EBUSY;
 }
 
 /*
@@ -129,7 +148,7 @@ static int copy_page_out(struct rvmt_region *region, struct folio *folio, struct
 	if (folio->mapping != region->inode->i_mapping || !folio_test_dirty(folio))
 		return 0;
 	if (page && page->slot)
-		return -EBUSY;
+		return copy_slot_out(region, page, to);
 	word = rvmt_region_word(region, folio->index);
 	if (!word)
 		return -ENOMEM;

@@ -83,19 +83,39 @@
  * RVM_TRACK_END_STRAYS it does the same to the pages of owner 0.  The slots and
  * the chain are free when the command returns.
  *
+ * HOT PAGES
+ *
+ * A page that is written in most transactions need not fault in each.  With
+ * RVM_TRACK_END_KEEP those pages of the transaction whose words have the mark
+ * RVM_TRACK_HOLD_HOT are not ended but become *hot*: they stay writable and
+ * keep their slots, and move from the owner's chain to that of the hot pages,
+ * ctl->hot.  Their slots are their committed state from then on: the library
+ * compares each hot page with its slot at the end of each transaction, and
+ * copies what it has logged into the slot.  RVM_TRACK_END_HOT applies the
+ * command to the hot pages as well: with KEEP those whose mark the library has
+ * taken away are ended, they are *cold* again, and with ABORT all are restored
+ * from their slots and ended.  A transaction that wrote only hot pages needs
+ * no command at its end.  A strict region has no hot pages.
+ *
  * WRITEBACK
  *
  * A page is written to the segment only by RVM_TRACK_CMD_WRITEBACK, or
  * fsync(2) on the region file (and so msync(2)), and only if
  *
- *  1. it has no owner, and
- *  2. its word's hold is 0, and
+ *  1. it has no owner and is not hot, or its word has the mark: then it is its
+ *     slot that is written, and
+ *  2. its word's hold count is 0, and
  *  3. its word's lsn is not above ctl->durable_lsn.
  *
  * The module write-protects the page, then, after a full barrier, reads its
  * word.  A library that will store to a page without a transaction known to
  * the module raises hold with a sequentially consistent operation before the
  * store, and lowers it after it has stored the lsn of the log record.
+ *
+ * Of a marked page the module copies the slot and, after a barrier, reads the
+ * word again.  A library that changes a marked page in a transaction raises
+ * hold before it appends the record, then copies the record's bytes into the
+ * slot, stores the lsn, and lowers hold.
  *
  * PRESSURE
  *
@@ -107,7 +127,7 @@
  * DEATH
  *
  * When the last mapping of the data goes, whether by munmap, exec or death, the pages that have
- * owners are restored from their slots and RVM_TRACK_CMD_EVENT_OWNER_EXIT is sent.  When the last
+ * owners and the hot ones are restored from their slots and RVM_TRACK_CMD_EVENT_OWNER_EXIT is sent.  When the last
  * reference to the region file goes, the region is gone, and all that was not
  * written back with it: it is in the library's log.
  *
@@ -195,6 +215,8 @@ struct rvm_track_tx {
  * @durable_lsn: the log is durable up to this LSN (library writes)
  * @exclusive: the one tracked transaction that runs, or 0 (library writes)
  * @refused: writes answered by SIGBUS, strict or out of slots (kernel writes)
+ * @hot: the chain of hot pages; its tid is 0 (kernel writes)
+ * @owned: pages in all of @tx (kernel writes)
  * @reserved: 0
  * @tx: chains of pages by tid % RVM_TRACK_TXS (kernel writes)
  * @thread: which thread is in which transaction (library writes)
@@ -208,15 +230,23 @@ struct rvm_track_ctl {
 	__u64 durable_lsn;
 	__u32 exclusive;
 	__u32 refused;
-	__u64 reserved[507];
+	struct rvm_track_tx hot;
+	__u64 owned;
+	__u64 reserved[504];
 	struct rvm_track_tx tx[RVM_TRACK_TXS];
 	__u64 thread[RVM_TRACK_THREADS];
 };
 
+/* The mark in a word's hold: the page shall be hot, its slot is committed. */
+#define RVM_TRACK_HOLD_HOT		(1U << 31)
+#define RVM_TRACK_HOLD_COUNT(hold)	((hold) & ~RVM_TRACK_HOLD_HOT)
+
 /**
  * struct rvm_track_word - what library and module say of one page
- * @hold: above 0 the page may not be written back (library writes)
- * @slot: the slot with its pre-image, 0 while it has no owner (kernel writes)
+ * @hold: the count in the low 31 bits: above 0 the page may not be written
+ *	back; and the mark RVM_TRACK_HOLD_HOT (library writes)
+ * @slot: the slot with its pre-image, 0 while it is neither owned nor hot
+ *	(kernel writes)
  * @lsn: end of the newest log record about the page (both write, only upward)
  */
 struct rvm_track_word {
@@ -259,10 +289,14 @@ enum rvm_track_region_flags {
  * enum rvm_track_end_flags - RVM_TRACK_A_FLAGS of TX_END
  * @RVM_TRACK_END_ABORT: restore the pages from their slots
  * @RVM_TRACK_END_STRAYS: end the pages of owner 0 as well
+ * @RVM_TRACK_END_KEEP: marked pages are not ended, but hot
+ * @RVM_TRACK_END_HOT: do to the hot pages what is done to the transaction's
  */
 enum rvm_track_end_flags {
 	RVM_TRACK_END_ABORT = 1 << 0,
 	RVM_TRACK_END_STRAYS = 1 << 1,
+	RVM_TRACK_END_KEEP = 1 << 2,
+	RVM_TRACK_END_HOT = 1 << 3,
 };
 
 /**
@@ -278,9 +312,10 @@ enum rvm_track_end_flags {
  *	ETXTBSY a swap file; EDQUOT the user has too many regions; ENOMEM;
  *	EMFILE, ENFILE; EPERM the socket was opened with other credentials
  * @RVM_TRACK_CMD_TX_END: FD, TID, [LSN], [FLAGS]
- *	EBADF; EINVAL not a region, or a bad tid or flag; EPERM another
- *	process's region.  A transaction that wrote nothing is no error.  TID
- *	is 0 to end the strays alone.
+ *	EBADF; EINVAL not a region, or a bad tid or flag, or KEEP with ABORT
+ *	or in a strict region; EPERM another process's region.  A transaction
+ *	that wrote nothing is no error.  TID is 0 to end the strays or the hot
+ *	pages alone.
  * @RVM_TRACK_CMD_ARM: FD; write-protects the loose pages
  * @RVM_TRACK_CMD_WRITEBACK: FD and either FIRST and COUNT, or PAGES; answers,
  *	when done, WRITTEN, BUSY (absent if none) and ERROR.  Pages
@@ -346,7 +381,9 @@ enum rvm_track_cmd {
  * @RVM_TRACK_A_STAT_WRITTEN: u64, pages written back since creation
  * @RVM_TRACK_A_STAT_BUSY: u64, refusals to write a page back since creation
  * @RVM_TRACK_A_STAT_READ: u64, pages read from the segment since creation
- * @RVM_TRACK_A_STAT_ROLLED_BACK: u64, pages restored since creation
+ * @RVM_TRACK_A_STAT_ROLLED_BACK: u64, pages restored since creation, of those
+ *	that had changed
+ * @RVM_TRACK_A_STAT_HOT: u64, hot pages
  * @RVM_TRACK_A_STAT_DIRTY: u64, pages in memory that the segment does not have
  * @__RVM_TRACK_A_MAX: one above the last
  */
@@ -379,6 +416,7 @@ enum rvm_track_attr {
 	RVM_TRACK_A_STAT_BUSY,
 	RVM_TRACK_A_STAT_READ,
 	RVM_TRACK_A_STAT_ROLLED_BACK,
+	RVM_TRACK_A_STAT_HOT,
 	RVM_TRACK_A_STAT_DIRTY,
 	__RVM_TRACK_A_MAX,
 };

@@ -38,7 +38,8 @@ TEST(no_uapi_structure_has_holes)
 	EXPECT_EQ(sizeof(struct rvm_track_slot), 2 * sizeof(__u64) + 4 * sizeof(__u32));
 	EXPECT_EQ(sizeof(struct rvm_track_ctl),
 		  4 * sizeof(__u32) + 2 * sizeof(__u64) + 2 * sizeof(__u32) +
-		  sizeof(ctl->reserved) + sizeof(ctl->tx) + sizeof(ctl->thread));
+		  sizeof(ctl->hot) + sizeof(ctl->owned) + sizeof(ctl->reserved) + sizeof(ctl->tx) +
+		  sizeof(ctl->thread));
 	EXPECT_EQ(0, offsetof(struct rvm_track_ctl, tx) % PAGE);
 	EXPECT_EQ(0, offsetof(struct rvm_track_ctl, thread) % PAGE);
 	EXPECT_EQ(0, sizeof(struct rvm_track_ctl) % PAGE);
@@ -321,7 +322,7 @@ TEST_F(protocol, tx_end_checks_tid_and_flags)
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++)
 		EXPECT_REFUSED(EINVAL, cmd_end(&self->c, fd, bad[i], 0, 0));
 	EXPECT_REFUSED(EINVAL, cmd_end(&self->c, fd, RVM_TRACK_TXS, 0, RVM_TRACK_END_STRAYS));
-	EXPECT_REFUSED(EINVAL, cmd_end(&self->c, fd, 1, 0, 4));
+	EXPECT_REFUSED(EINVAL, cmd_end(&self->c, fd, 1, 0, 16));
 	close(fd);
 }
 

@@ -155,6 +155,9 @@ static void keep_marked(struct rvmt_region *region, struct list_head *pages)
 		if (!(READ_ONCE(page->word->hold) & RVM_TRACK_HOLD_HOT))
 			continue;
 		list_del(&page->link);
+		page->desc->ip = 0;
+		page->desc->tid = 0;
+		page->desc->thread = 0;
 		spin_lock(&region->lock);
 		rvmt_page_chain(&region->hot, &region->ctl->hot, page);
 		spin_unlock(&region->lock);

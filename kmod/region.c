@@ -164,7 +164,8 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
 
 u64 rvmt_region_writable(const struct rvmt_region *region)
 {
-	s64 dirty = atomic64_read(&region->stats.dirty), owned = READ_ONCE(region->nr_owned);
+	s64 dirty = atomic64_read(&region->stats.dirty);
+	s64 owned = READ_ONCE(region->nr_owned) + READ_ONCE(region->hot.count);
 
 	return dirty > owned ? dirty - owned : 0;
 }

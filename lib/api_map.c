@@ -9,6 +9,7 @@
 #include "log.h"
 #include "segment.h"
 #include "track.h"
+#include "track_cost.h"
 
 /* What an errno means in rvm_map(). */
 static const struct code mapping[] = {
@@ -212,6 +213,14 @@ rvm_return_t rvm_unmap(rvm_region_t *region)
 	return code;
 }
 
+static void tell_cost(const struct track_cost *cost, rvm_region_info_t *info)
+{
+	info->fault_ns = cost ? cost->fault : 0;
+	info->end_ns = cost ? cost->end : 0;
+	info->rearm_ns = cost ? cost->rearm : 0;
+	info->diff_ns = cost ? cost->diff : 0;
+}
+
 rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info)
 {
 	struct track_stats stats = { 0 };
@@ -233,5 +242,8 @@ rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info)
 	info->first_writes = stats.first_writes;
 	info->strays = stats.strays;
 	info->written_back = stats.written_back;
+	info->hot = stats.hot;
+	info->patience = stats.patience;
+	tell_cost(mapped->tracker->cost, info);
 	return RVM_SUCCESS;
 }

@@ -37,6 +37,12 @@ struct walk {
 	range_fn *fn;
 };
 
+static bool inside(const struct region *region, const struct log_range *range)
+{
+	return region->segment->id == range->segment && range->offset >= region->offset &&
+	       range->offset - region->offset < region->length;
+}
+
 static int reserve_ranges(struct tx *tx, size_t more)
 {
 	size_t n = tx->max_ranges ? tx->max_ranges : 16;
@@ -112,6 +118,25 @@ static int gather_declared(struct truncator *tr, struct tx *tx)
 	return err;
 }
 
+static uint64_t page_of(const struct region *region, const struct log_range *range)
+{
+	return (range->offset - region->offset) >> TRACK_PAGE_SHIFT;
+}
+
+/*
+ * Hold a page before its first range is noted: what is written back from here on until
+ * finish_page() lacks the range, and may not count as written.
+ */
+static void hold_page(struct tx *tx, struct region *region, uint64_t page)
+{
+	const struct log_range *last = tx->ranges + tx->n_ranges - 1;
+
+	if (!region->tracker->ops->hold ||
+	    (tx->n_ranges && inside(region, last) && page_of(region, last) == page))
+		return;
+	region->tracker->ops->hold(region->tracker, page, page);
+}
+
 /*
  * A changed run is copied while no explicit transaction can declare bytes: what one
  * stores into bytes declared later never gets into this record.  The copy may move, so
@@ -131,6 +156,7 @@ static int add_changed(void *arg, uint64_t start, uint64_t end)
 		return -ENOMEM;
 	memcpy(tx->bytes + at, walk->region->base + start, end - start);
 	tx->n_bytes += end - start;
+	hold_page(tx, walk->region, start >> TRACK_PAGE_SHIFT);
 	return add_range(tx, walk->region, start, end, (void *)(uintptr_t)at);
 }
 
@@ -206,30 +232,38 @@ static int append(struct truncator *tr, struct tx *tx, bool durable, uint64_t *l
 	}
 }
 
-/* The twin of a tracked region takes what was logged. */
-static void update_twin(struct region *region, const struct log_range *range)
+/*
+ * The ranges of one page, that begin at @range, are in the log, or @lsn is 0: a committed state that
+ * outlives the transaction takes their bytes, then the page may be written back again.  Returns
+ * how many they are.
+ */
+static size_t finish_page(struct region *region, const struct log_range *range, size_t left,
+			  uint64_t lsn)
 {
-	uint64_t at = range->offset - region->offset;
-	char *twin = region->tracker->ops->committed(region->tracker, at >> TRACK_PAGE_SHIFT);
+	const struct track_ops *ops = region->tracker->ops;
+	uint64_t page = page_of(region, range);
+	char *to = lsn && ops->keep ? ops->keep(region->tracker, page) : NULL;
+	size_t n = 0;
 
-	memcpy(twin + (at & (TRACK_PAGE_SIZE - 1)), range->data, range->length);
+	do {
+		if (to)
+			memcpy(to + (range[n].offset & (TRACK_PAGE_SIZE - 1)), range[n].data,
+			       range[n].length);
+		n++;
+	} while (n < left && inside(region, &range[n]) && page_of(region, &range[n]) == page);
+	if (ops->release)
+		ops->release(region->tracker, page, page, lsn);
+	return n;
 }
 
-static bool inside(const struct region *region, const struct log_range *range)
+/* The ranges lie in the order of the regions. */
+static void finish_pages(struct tx *tx, uint64_t lsn)
 {
-	return region->segment->id == range->segment && range->offset >= region->offset &&
-	       range->offset - region->offset < region->length;
-}
+	size_t at = 0;
 
-static int end_region(struct tx *tx, struct region *region, uint64_t lsn)
-{
-	size_t i;
-
-	if (region->tracker->ops->twin)
-		for (i = 0; i < tx->n_ranges; i++)
-			if (inside(region, &tx->ranges[i]))
-				update_twin(region, &tx->ranges[i]);
-	return region->tracker->ops->end(region->tracker, tx_tid(tx), lsn);
+	for (size_t i = 0; i < tx->n_tracked; i++)
+		while (at < tx->n_ranges && inside(tx->tracked[i], &tx->ranges[at]))
+			at += finish_page(tx->tracked[i], &tx->ranges[at], tx->n_ranges - at, lsn);
 }
 
 static void lock_regions(struct tx *tx)
@@ -249,7 +283,9 @@ static int end_tracked(struct tx *tx, uint64_t lsn)
 	int err = 0, late;
 
 	for (size_t i = 0; i < tx->n_tracked; i++) {
-		late = end_region(tx, tx->tracked[i], lsn);
+		struct tracker *tracker = tx->tracked[i]->tracker;
+
+		late = tracker->ops->end(tracker, tx_tid(tx), lsn);
 		if (!err)
 			err = late;
 	}
@@ -284,6 +320,7 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 		return err;
 	lock_regions(tx);
 	err = put_in_log(tr, tx, durable, &lsn);
+	finish_pages(tx, err ? 0 : lsn);
 	open = still_open(tr, err);
 	if (!open)
 		end_err = end_tracked(tx, lsn);

@@ -46,6 +46,7 @@ struct netlink_region {
  * @busy: refusals to write a page back
  * @read: pages read from the segment
  * @rolled_back: pages restored
+ * @hot: pages that stay writable, now
  */
 struct netlink_stats {
 	uint64_t id;
@@ -63,6 +64,7 @@ struct netlink_stats {
 	uint64_t busy;
 	uint64_t read;
 	uint64_t rolled_back;
+	uint64_t hot;
 };
 
 /**

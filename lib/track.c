@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The choice of a tracker, and the words for why it is this one. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 
 #include "err.h"
 #include "track.h"
+#include "track_cost.h"
 
 static const struct track_ops *const trackers[] = {
 	&track_kmod,
@@ -41,6 +43,38 @@ static int usable(const struct track_ops *ops, const struct track_map *map)
 	return ops->probe();
 }
 
+/* It takes as long as a hundred transactions, so that the first map pays for all. */
+static const struct track_cost *cost_of(const struct track_ops *ops)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	static struct track_cost costs[N_TRACKERS];
+	static bool measured[N_TRACKERS];
+	size_t i = 0;
+
+	while (trackers[i] != ops)
+		i++;
+	pthread_mutex_lock(&lock);
+	if (!measured[i])
+		track_cost_measure(ops, &costs[i]);
+	measured[i] = true;
+	pthread_mutex_unlock(&lock);
+	return &costs[i];
+}
+
+static int open_tuned(const struct track_map *map, const struct track_ops *ops,
+		      struct tracker **out)
+{
+	const struct track_cost *cost = ops->tracks ? cost_of(ops) : NULL;
+	int err = ops->open(map, out);
+
+	if (err)
+		return err;
+	(*out)->cost = cost;
+	if (ops->tune && cost)
+		ops->tune(*out, cost);
+	return 0;
+}
+
 static int open_asked(const struct track_map *map, const struct track_ops *ops, char *why,
 		      size_t size, struct tracker **out)
 {
@@ -49,7 +83,7 @@ static int open_asked(const struct track_map *map, const struct track_ops *ops, 
 		return err_add(-EOPNOTSUPP, "tracker %s: ", ops->name);
 	}
 	add_why(why, size, "%s: asked for", ops->name);
-	return ops->open(map, out);
+	return open_tuned(map, ops, out);
 }
 
 static int open_best(const struct track_map *map, char *why, size_t size, struct tracker **out)
@@ -60,7 +94,7 @@ static int open_best(const struct track_map *map, char *why, size_t size, struct
 		if (!usable(trackers[i], map)) {
 			add_why(why, size, "%s: used", trackers[i]->name);
 			err_clear();	/* of the trackers that were no use */
-			return trackers[i]->open(map, out);
+			return open_tuned(map, trackers[i], out);
 		}
 		add_why(why, size, "%s: %s; ", trackers[i]->name, err_text());
 	}

@@ -65,6 +65,7 @@ struct track_page {
 	struct track_store store;
 };
 
+struct track_cost;
 struct tracker;
 
 /**
@@ -72,11 +73,15 @@ struct tracker;
  * @first_writes: pages that were found written
  * @strays: of these, pages written outside any transaction, where known
  * @written_back: pages written to the segment by writeback
+ * @hot: pages that stay writable between transactions, now
+ * @patience: transactions that a hot page may stay unchanged; 0: there are no hot pages
  */
 struct track_stats {
 	uint64_t first_writes;
 	uint64_t strays;
 	uint64_t written_back;
+	uint64_t hot;
+	uint32_t patience;
 };
 
 /**
@@ -84,7 +89,7 @@ struct track_stats {
  * @name: "kmod", "uffd", "sigsegv", "none"
  * @flag: its RVM_TRACK_* flag
  * @tracks: it can track; false for "none" only
- * @twin: it has a twin: the caller copies committed bytes into it
+ * @twin: it has a twin
  * @strict: it can refuse stores outside transactions
  * @probe: 0 if it works here and now, else a negative errno with a text
  * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
@@ -105,6 +110,8 @@ struct track_stats {
  *	region is locked against end, @idle says that none is tracked
  * @committed: where the committed state of @page may be written to, or NULL if
  *	it needs not be; call with the region locked against end and restore
+ * @keep: bytes of @page have changed and are in the log, and the page is held since before that:
+ *	where the caller copies them, because the committed state outlives the transaction; or NULL
  * @hold: an explicit transaction declared bytes of pages [@first, @last]: they may not
  *	reach the segment from now on, and any thread may store to them in a strict region; nests
  * @release: undo one hold; the pages' newest record ends at @lsn (0: none)
@@ -116,6 +123,7 @@ struct track_stats {
  * @relieve: write all pages that may be written, so that their memory can be reclaimed;
  *	NULL: they cannot be
  * @stats: counts since the map
+ * @tune: what this tracker costs here; called once, before the first transaction
  *
  * All but open and close are thread-safe.  Unset ops are no-ops.
  */
@@ -135,6 +143,7 @@ struct track_ops {
 	int (*restore)(struct tracker *tracker, uint32_t tid);
 	int (*watch)(struct tracker *tracker, bool on, bool idle);
 	char *(*committed)(struct tracker *tracker, uint64_t page);
+	char *(*keep)(struct tracker *tracker, uint64_t page);
 	void (*hold)(struct tracker *tracker, uint64_t first, uint64_t last);
 	void (*release)(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn);
 	void (*arm)(struct tracker *tracker);
@@ -143,6 +152,7 @@ struct track_ops {
 			 uint64_t *busy, size_t *n_busy);
 	int (*relieve)(struct tracker *tracker);
 	void (*stats)(struct tracker *tracker, struct track_stats *stats);
+	void (*tune)(struct tracker *tracker, const struct track_cost *cost);
 };
 
 /**
@@ -150,11 +160,13 @@ struct track_ops {
  * @ops: what it can do
  * @base: where it is mapped
  * @length: bytes
+ * @cost: what it costs here, NULL if that was not measured
  */
 struct tracker {
 	const struct track_ops *ops;
 	char *base;
 	uint64_t length;
+	const struct track_cost *cost;
 };
 
 extern const struct track_ops track_kmod;

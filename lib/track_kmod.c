@@ -9,6 +9,9 @@
  * A page that somebody writes between TX_END and the clearing of
  * ctl->exclusive belongs to a transaction that is over.  So collect takes the
  * chains of all transactions, and end ends all that were collected.
+ *
+ * A page that changed in two transactions with less than "patience" others between
+ * them becomes hot, and one that has not changed for so long is cold again.
  */
 #include <errno.h>
 #include <linux/rvm_track.h>
@@ -26,8 +29,10 @@
 #include "netlink.h"
 #include "thread.h"
 #include "track.h"
+#include "track_cost.h"
 #include "track_map.h"
 
+#define HOT_MAX		16384	/* hot pages: their slots are memory that nothing can take back */
 #define CREATE_TRIES	100
 #define CREATE_PAUSE	10000	/* microseconds */
 
@@ -43,10 +48,15 @@
  * @slot: descriptors by slot
  * @arena: pre-images by slot
  * @threads: who is in which transaction
- * @seen: the transaction of each chain that collect went through, 0 for none
+ * @late: collect saw chains of transactions that are over
+ * @seen: their tids by chain, 0 for none
  * @strays: stray pages ended
  * @refusal: the words for a store that a strict region refused
  * @idle: who owns what is written while no transaction is tracked
+ * @changed: by page: the end of a transaction that changed it last, 0 for none
+ * @ends: transactions that ended
+ * @patience: ends that a hot page may stay unchanged; 0: there are no hot pages
+ * @hot: pages with the mark
  */
 struct kmod {
 	struct tracker tracker;
@@ -59,10 +69,15 @@ struct kmod {
 	const struct rvm_track_slot *slot;
 	char *arena;
 	struct thread_table threads;
+	bool late;
 	uint32_t seen[RVM_TRACK_TXS];
 	uint64_t strays;
 	struct refusal refusal;
 	uint32_t idle;
+	uint32_t *changed;
+	uint32_t ends;
+	uint32_t patience;
+	uint32_t hot;
 };
 
 static struct kmod *to_kmod(struct tracker *tracker)
@@ -133,6 +148,7 @@ static void unmap(void *at, size_t size)
 
 static void unmap_areas(struct kmod *kmod)
 {
+	unmap(kmod->changed, kmod->pages * sizeof(*kmod->changed));
 	unmap(kmod->arena, arena_size(kmod));
 	unmap((void *)kmod->slot, slots_size(kmod));
 	unmap(kmod->words, words_size(kmod));
@@ -219,7 +235,7 @@ static bool is_stray(void *owner, uint64_t page)
 	const struct kmod *kmod = owner;
 
 	return thread_kind(&kmod->threads, thread_id()) == RVM_TRACK_KIND_NONE &&
-	       !__atomic_load_n(&kmod->words[page].hold, __ATOMIC_SEQ_CST);
+	       !RVM_TRACK_HOLD_COUNT(__atomic_load_n(&kmod->words[page].hold, __ATOMIC_SEQ_CST));
 }
 
 static int explain_refusals(struct kmod *kmod, const struct track_map *map)
@@ -350,6 +366,22 @@ static int begin(struct tracker *tracker, uint32_t tid)
 	return err;
 }
 
+/* What is never touched of it takes no memory.  A strict region has no hot pages. */
+static void tune(struct tracker *tracker, const struct track_cost *cost)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	void *at;
+
+	if (kmod->ctl->flags & RVM_TRACK_REGION_STRICT)
+		return;
+	at = mmap(NULL, kmod->pages * sizeof(*kmod->changed), PROT_READ | PROT_WRITE,
+		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (at == MAP_FAILED)
+		return;
+	kmod->changed = at;
+	kmod->patience = track_cost_patience(cost);
+}
+
 /* A page's pre-image, or NULL if the page has no owner. */
 static char *preimage(const struct kmod *kmod, uint32_t slot)
 {
@@ -392,24 +424,94 @@ static int visit(struct kmod *kmod, uint32_t first,
 	return 0;
 }
 
+static uint32_t first_of(const struct rvm_track_tx *tx)
+{
+	return __atomic_load_n(&tx->first, __ATOMIC_ACQUIRE);
+}
+
+static uint32_t count_of(const struct rvm_track_tx *tx)
+{
+	return __atomic_load_n(&tx->count, __ATOMIC_RELAXED);
+}
+
+static uint64_t owned(const struct kmod *kmod)
+{
+	return __atomic_load_n(&kmod->ctl->owned, __ATOMIC_ACQUIRE);
+}
+
+/* The chains of transactions that are over, which mostly are none. */
+static int visit_late(struct kmod *kmod, uint32_t tid,
+		      int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	uint32_t i, first, own = tid % RVM_TRACK_TXS;
+	const struct rvm_track_tx *tx = kmod->ctl->tx;
+	int err = 0;
+
+	kmod->late = owned(kmod) != (uint64_t)count_of(&tx[own]) + count_of(&tx[0]);
+	for (i = 1; kmod->late && i < RVM_TRACK_TXS && !err; i++) {
+		first = first_of(&tx[i]);
+		if (!first || i == own)
+			continue;
+		kmod->seen[i] = __atomic_load_n(&tx[i].tid, __ATOMIC_RELAXED);
+		err = visit(kmod, first, fn, arg);
+	}
+	return err;
+}
+
 static int collect(struct tracker *tracker, uint32_t tid,
 		   int (*fn)(void *arg, const struct track_page *page), void *arg)
 {
 	struct kmod *kmod = to_kmod(tracker);
-	uint32_t i, first;
+	const struct rvm_track_ctl *ctl = kmod->ctl;
 	int err;
 
-	(void)tid;
-	for (i = 0; i < RVM_TRACK_TXS; i++) {
-		first = __atomic_load_n(&kmod->ctl->tx[i].first, __ATOMIC_ACQUIRE);
-		if (!first)
-			continue;
-		kmod->seen[i] = __atomic_load_n(&kmod->ctl->tx[i].tid, __ATOMIC_RELAXED);
-		err = visit(kmod, first, fn, arg);
-		if (err)
-			return err;
-	}
+	err = visit(kmod, first_of(&ctl->hot), fn, arg);
+	if (!err)
+		err = visit(kmod, first_of(&ctl->tx[tid % RVM_TRACK_TXS]), fn, arg);
+	if (!err)
+		err = visit(kmod, first_of(&ctl->tx[0]), fn, arg);
+	return err ? err : visit_late(kmod, tid, fn, arg);
+}
+
+/* Between two transactions the mark changes by nobody else. */
+static void take_mark(struct kmod *kmod, uint64_t page)
+{
+	uint32_t old = __atomic_fetch_and(&kmod->words[page].hold, ~RVM_TRACK_HOLD_HOT,
+					  __ATOMIC_SEQ_CST);
+
+	if (old & RVM_TRACK_HOLD_HOT)
+		kmod->hot--;
+}
+
+static int cool_page(void *arg, const struct track_page *page)
+{
+	struct kmod *kmod = arg;
+
+	if (kmod->ends - kmod->changed[page->page] > kmod->patience)
+		take_mark(kmod, page->page);
 	return 0;
+}
+
+static int cool_any_page(void *arg, const struct track_page *page)
+{
+	take_mark(arg, page->page);
+	return 0;
+}
+
+/*
+ * Now and then, so that a command cools several pages.  Who watches for stores wants to know who
+ * made them, which nobody knows of hot pages.  Return: whether any is to be cold.
+ */
+static bool cool(struct kmod *kmod)
+{
+	uint32_t before = kmod->hot;
+
+	kmod->ends++;
+	if (before && kmod->idle)
+		return visit(kmod, first_of(&kmod->ctl->hot), cool_any_page, kmod) || true;
+	if (!before || kmod->ends % (kmod->patience / 2 + 1))
+		return false;
+	return visit(kmod, first_of(&kmod->ctl->hot), cool_page, kmod) || kmod->hot != before;
 }
 
 /* End all transactions that collect saw, and the one that runs. */
@@ -418,26 +520,57 @@ static int finish(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
 	uint32_t i;
 	int err;
 
-	kmod->strays += __atomic_load_n(&kmod->ctl->tx[0].count, __ATOMIC_RELAXED);
+	kmod->strays += count_of(&kmod->ctl->tx[0]);
 	err = netlink_end(kmod->nl, kmod->fd, tid, lsn, flags | RVM_TRACK_END_STRAYS);
-	kmod->seen[tid % RVM_TRACK_TXS] = 0;
-	for (i = 1; i < RVM_TRACK_TXS && !err; i++) {
+	flags &= ~RVM_TRACK_END_HOT;
+	for (i = 1; kmod->late && i < RVM_TRACK_TXS && !err; i++) {
 		if (kmod->seen[i])
 			err = netlink_end(kmod->nl, kmod->fd, kmod->seen[i], lsn, flags);
 		kmod->seen[i] = 0;
 	}
+	kmod->late = false;
 	forget(kmod);
 	return err;
 }
 
+/* Whose stores all went to hot pages needs no command. */
 static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
 {
-	return finish(to_kmod(tracker), tid, lsn, 0);
+	struct kmod *kmod = to_kmod(tracker);
+	uint32_t flags = kmod->patience ? RVM_TRACK_END_KEEP : 0;
+
+	if (cool(kmod))
+		flags |= RVM_TRACK_END_HOT;
+	if (owned(kmod) || flags & RVM_TRACK_END_HOT)
+		return finish(kmod, tid, lsn, flags);
+	forget(kmod);
+	return 0;
 }
 
+/* The module restores the hot pages as well, and they are cold then. */
 static int roll_back(struct tracker *tracker, uint32_t tid)
 {
-	return finish(to_kmod(tracker), tid, 0, RVM_TRACK_END_ABORT);
+	struct kmod *kmod = to_kmod(tracker);
+	int err;
+
+	err = visit(kmod, first_of(&kmod->ctl->hot), cool_any_page, kmod);
+	if (err)
+		return err;
+	return finish(kmod, tid, 0, RVM_TRACK_END_ABORT | RVM_TRACK_END_HOT);
+}
+
+static bool stays_hot(struct kmod *kmod, uint64_t page)
+{
+	uint32_t now = kmod->ends + 1, last = kmod->changed[page];
+
+	kmod->changed[page] = now;
+	if (__atomic_load_n(&kmod->words[page].hold, __ATOMIC_RELAXED) & RVM_TRACK_HOLD_HOT)
+		return true;
+	if (!last || now - last > kmod->patience || kmod->hot == HOT_MAX || kmod->idle)
+		return false;
+	__atomic_fetch_or(&kmod->words[page].hold, RVM_TRACK_HOLD_HOT, __ATOMIC_SEQ_CST);
+	kmod->hot++;
+	return true;
 }
 
 static char *committed(struct tracker *tracker, uint64_t page)
@@ -445,6 +578,15 @@ static char *committed(struct tracker *tracker, uint64_t page)
 	struct kmod *kmod = to_kmod(tracker);
 
 	return preimage(kmod, __atomic_load_n(&kmod->words[page].slot, __ATOMIC_ACQUIRE));
+}
+
+static char *keep(struct tracker *tracker, uint64_t page)
+{
+	struct kmod *kmod = to_kmod(tracker);
+
+	if (!kmod->patience || !stays_hot(kmod, page))
+		return NULL;
+	return committed(tracker, page);
 }
 
 /* Before the store to the page that it is for: see WRITEBACK in the protocol. */
@@ -530,6 +672,8 @@ static void stats(struct tracker *tracker, struct track_stats *stats)
 	stats->first_writes = now.first_writes;
 	stats->strays = __atomic_load_n(&kmod->strays, __ATOMIC_RELAXED) + now.stray;
 	stats->written_back = now.written;
+	stats->hot = now.hot;
+	stats->patience = kmod->patience;
 }
 
 const struct track_ops track_kmod = {
@@ -546,6 +690,7 @@ const struct track_ops track_kmod = {
 	.restore = roll_back,
 	.watch = watch,
 	.committed = committed,
+	.keep = keep,
 	.hold = hold,
 	.release = release,
 	.arm = arm,
@@ -553,4 +698,5 @@ const struct track_ops track_kmod = {
 	.writeback = writeback,
 	.relieve = relieve,
 	.stats = stats,
+	.tune = tune,
 };

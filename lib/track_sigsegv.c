@@ -445,6 +445,7 @@ const struct track_ops track_sigsegv = {
 	.collect = collect,
 	.end = end,
 	.committed = track_twin_committed,
+	.keep = track_twin_committed,
 	.hold = hold,
 	.release = release,
 	.arm = arm,

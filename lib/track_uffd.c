@@ -342,5 +342,6 @@ const struct track_ops track_uffd = {
 	.collect = collect,
 	.end = track_twin_end,
 	.committed = track_twin_committed,
+	.keep = track_twin_committed,
 	.stats = stats,
 };

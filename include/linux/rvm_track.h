@@ -95,7 +95,8 @@
  * command to the hot pages as well: with KEEP those whose mark the library has
  * taken away are ended, they are *cold* again, and with ABORT all are restored
  * from their slots and ended.  A transaction that wrote only hot pages needs
- * no command at its end.  A strict region has no hot pages.
+ * no command at its end.  Who writes to a hot page is not known, and its slot does
+ * not say.  A strict region has no hot pages.
  *
  * WRITEBACK
  *

@@ -300,6 +300,13 @@ typedef uint64_t rvm_lsn_t;
  * @first_writes: pages that tracked transactions wrote, since the map
  * @strays: pages written outside any transaction, since the map
  * @written_back: pages written to the segment, since the map
+ * @hot: pages that stay writable between tracked transactions and are compared at the end of each
+ * @patience: transactions that a hot page may stay unchanged; 0: this region has no hot pages
+ * @fault_ns: nanoseconds of the first store to a page, as the library measured them at the first map
+ *	with this tracker; this one and those below are 0 if they could not be measured
+ * @end_ns: of the end of a transaction, beside what each page costs
+ * @rearm_ns: to see the next first store to a page
+ * @diff_ns: to compare a page
  */
 typedef struct {
 	rvm_length_t tracker;
@@ -309,6 +316,12 @@ typedef struct {
 	uint64_t first_writes;
 	uint64_t strays;
 	uint64_t written_back;
+	uint64_t hot;
+	uint32_t patience;
+	uint32_t fault_ns;
+	uint32_t end_ns;
+	uint32_t rearm_ns;
+	uint32_t diff_ns;
 } rvm_region_info_t;
 
 /**

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a tracker costs here: measured once a process, on a few pages of a scratch file. */
+#ifndef RVM_LIB_TRACK_COST_H
+#define RVM_LIB_TRACK_COST_H
+
+#include <stdint.h>
+
+struct track_ops;
+
+/**
+ * struct track_cost - nanoseconds; all 0 if nothing could be measured
+ * @fault: the first store to a page in a transaction
+ * @end: the end of a transaction, beside what each page costs
+ * @rearm: to see the next first store to a page
+ * @diff: to compare a page in which nothing changed
+ */
+struct track_cost {
+	uint32_t fault;
+	uint32_t end;
+	uint32_t rearm;
+	uint32_t diff;
+};
+
+/**
+ * track_cost_measure() - let a tracker track a scratch file
+ * @ops: the tracker; it works here
+ * @cost: what it took, the least of some rounds
+ */
+void track_cost_measure(const struct track_ops *ops, struct track_cost *cost);
+
+/**
+ * track_cost_patience() - how long a page may stay writable that does not change
+ * @cost: what it costs
+ *
+ * A page that is left writable is compared at the end of each transaction until it changes again;
+ * one that is not faults then.  Whoever waits until comparisons have cost as much as a fault pays
+ * at most twice what the better choice would have cost, whatever the program does.
+ *
+ * Return: transactions; 0 if pages should not be left writable at all.
+ */
+uint32_t track_cost_patience(const struct track_cost *cost);
+
+#endif

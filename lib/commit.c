@@ -233,9 +233,9 @@ static int append(struct truncator *tr, struct tx *tx, bool durable, uint64_t *l
 }
 
 /*
- * The ranges of one page, that begin at @range, are in the log, or @lsn is 0: a committed state that
- * outlives the transaction takes their bytes, then the page may be written back again.  Returns
- * how many they are.
+ * The ranges of one page, that begin at @range, are in the log, or @lsn is 0: a committed state
+ * that outlives the transaction takes their bytes, then the page may be written back again.
+ * Returns how many they are.
  */
 static size_t finish_page(struct region *region, const struct log_range *range, size_t left,
 			  uint64_t lsn)

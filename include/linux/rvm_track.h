@@ -127,10 +127,11 @@
  *
  * DEATH
  *
- * When the last mapping of the data goes, whether by munmap, exec or death, the pages that have
- * owners and the hot ones are restored from their slots and RVM_TRACK_CMD_EVENT_OWNER_EXIT is sent.  When the last
- * reference to the region file goes, the region is gone, and all that was not
- * written back with it: it is in the library's log.
+ * When the last mapping of the data goes, whether by munmap, exec or death, the
+ * pages that have owners and the hot ones are restored from their slots, and if
+ * any had changed RVM_TRACK_CMD_EVENT_OWNER_EXIT is sent.  When the last reference
+ * to the region file goes, the region is gone, and all that was not written back
+ * with it: it is in the library's log.
  *
  * All integers are in the host's byte order.  No structure has holes.
  */

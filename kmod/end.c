@@ -158,6 +158,7 @@ static void keep_marked(struct rvmt_region *region, struct list_head *pages)
 		page->desc->ip = 0;
 		page->desc->tid = 0;
 		page->desc->thread = 0;
+		page->desc->at = 0;
 		spin_lock(&region->lock);
 		rvmt_page_chain(&region->hot, &region->ctl->hot, page);
 		spin_unlock(&region->lock);

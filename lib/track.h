@@ -74,7 +74,7 @@ struct tracker;
  * @strays: of these, pages written outside any transaction, where known
  * @written_back: pages written to the segment by writeback
  * @hot: pages that stay writable between transactions, now
- * @patience: transactions that a hot page may stay unchanged; 0: there are no hot pages
+ * @patience: see track_cost_patience()
  */
 struct track_stats {
 	uint64_t first_writes;

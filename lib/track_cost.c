@@ -128,6 +128,6 @@ uint32_t track_cost_patience(const struct track_cost *cost)
 
 	if (!cost->diff)
 		return 0;
-	n = (cost->fault + cost->rearm) / cost->diff;
+	n = 1 + (cost->fault + cost->rearm) / cost->diff;
 	return n < PATIENCE_MAX ? n : PATIENCE_MAX;
 }

@@ -55,7 +55,7 @@
  * @idle: who owns what is written while no transaction is tracked
  * @changed: by page: the end of a transaction that changed it last, 0 for none
  * @ends: transactions that ended
- * @patience: ends that a hot page may stay unchanged; 0: there are no hot pages
+ * @patience: see track_cost_patience(); 0: there are no hot pages
  * @hot: pages with the mark
  */
 struct kmod {

@@ -301,7 +301,8 @@ typedef uint64_t rvm_lsn_t;
  * @strays: pages written outside any transaction, since the map
  * @written_back: pages written to the segment, since the map
  * @hot: pages that stay writable between tracked transactions and are compared at the end of each
- * @patience: transactions that a hot page may stay unchanged; 0: this region has no hot pages
+ * @patience: transactions to whose ends a hot page stays hot if it changed in the first of them
+ *	and in no other; 0: this region has no hot pages
  * @fault_ns: nanoseconds of the first store to a page, as the library measured them at the first
  *	map with this tracker; this one and those below are 0 if they could not be measured
  * @end_ns: of the end of a transaction, beside what each page costs

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A region of four times the machine's memory: who commits there never runs out of it. */
 
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,7 @@
 
 #define PAGE		4096UL
 #define LEFT		(128UL << 20)	/* memory that is not taken away */
-#define MORE		3 / 2		/* so much is changed of it, of what is left */
+#define CHANGED		(LEFT / PAGE * 3 / 2)	/* pages that are changed */
 #define PER_COMMIT	64		/* pages of a transaction */
 #define PARTS		8		/* of the run, whose rates are told */
 #define STALL		12		/* a part takes at most so many times the median */
@@ -61,6 +62,7 @@ FIXTURE_SETUP(memory)
 {
 	struct sysinfo info;
 	rvm_options_t options;
+	int fd;
 
 	ASSERT_EQ(0, sysinfo(&info));
 	ASSERT_EQ(0, info.totalswap);
@@ -74,11 +76,15 @@ FIXTURE_SETUP(memory)
 	options.create_log_file = rvm_true;
 	/* Truncation of the log alone would come much too late. */
 	options.create_log_size = RVM_LENGTH_TO_OFFSET(64UL << 20);
-	options.flags |= RVM_CREATE_SEGMENT | RVM_TRACK_KMOD;
+	options.flags |= RVM_TRACK_KMOD;
 	ASSERT_EQ(RVM_SUCCESS, RVM_INIT(&options)) TH_LOG("%s", rvm_error());
 	rvm_init_region(&self->region);
 	self->region.data_dev = self->segment;
-	self->region.dev_length = RVM_LENGTH_TO_OFFSET(self->pages * PAGE);
+	/* With holes: a whole one may be larger than the disk. */
+	fd = open(self->segment, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_LE(0, fd);
+	ASSERT_EQ(0, ftruncate(fd, self->pages * PAGE));
+	close(fd);
 	ASSERT_EQ(RVM_SUCCESS, rvm_map(&self->region, &options)) TH_LOG("%s", rvm_error());
 	take_memory(self);
 }
@@ -145,7 +151,7 @@ static int compare(const void *a, const void *b)
 TEST_F_TIMEOUT(memory, a_region_of_four_times_the_memory_is_used_at_a_steady_rate, 600)
 {
 	const char *more = getenv("RVM_PAGES");
-	uint64_t count = more ? strtoull(more, NULL, 10) : LEFT / PAGE * MORE;
+	uint64_t count = more ? strtoull(more, NULL, 10) : CHANGED;
 	uint64_t part = count / PARTS / PER_COMMIT * PER_COMMIT, ms[PARTS], start, n = 0, end;
 	rvm_region_info_t info;
 	unsigned int i;

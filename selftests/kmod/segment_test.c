@@ -65,9 +65,8 @@ FIXTURE_VARIANT_ADD(segment, tmpfs) {
 };
 
 FIXTURE_VARIANT_ADD(segment, overlay) {
-	.mkfs = "mkfs.ext4 -q -F image && mkdir lower top && mount -t ext4 -o loop image top && "
-		"mkdir top/upper top/work",
-	.mount = "mount -t overlay -o lowerdir=lower,upperdir=top/upper,workdir=top/work overlay fs",
+	.mkfs = "mkfs.ext4 -q -F image && mkdir lower t && mount -o loop image t && mkdir t/u t/w",
+	.mount = "mount -t overlay -o lowerdir=lower,upperdir=t/u,workdir=t/w overlay fs",
 };
 
 static int make_segment(const char *path)
@@ -88,9 +87,10 @@ FIXTURE_SETUP(segment)
 	snprintf(self->dir, sizeof(self->dir), "%s/segment-XXXXXX",
 		 getenv("TMPDIR") ?: "/var/tmp");
 	ASSERT_NE(NULL, mkdtemp(self->dir));
-	ASSERT_EQ(0, shell("exec 2>&1; PATH=$PATH:/usr/sbin:/sbin; cd %s && mkdir fs && "
-			   "truncate -s 400M image && %s && %s",
-			   self->dir, variant->mkfs, variant->mount));
+	ASSERT_EQ(0, shell("/sbin/modprobe loop"));
+	ASSERT_EQ(0, chdir(self->dir));
+	ASSERT_EQ(0, shell("mkdir fs && truncate -s 400M image"));
+	ASSERT_EQ(0, shell("PATH=$PATH:/usr/sbin:/sbin; %s && %s", variant->mkfs, variant->mount));
 	snprintf(self->path, sizeof(self->path), "%s/fs/segment", self->dir);
 	self->seg = make_segment(self->path);
 	ASSERT_LE(0, self->seg);
@@ -107,8 +107,7 @@ FIXTURE_TEARDOWN(segment)
 	client_close(&self->events);
 	client_close(&self->c);
 	close(self->seg);
-	EXPECT_EQ(0, shell("cd %s && umount fs && if [ -e top ]; then umount top; fi && rm -r %s",
-			   self->dir, self->dir));
+	EXPECT_EQ(0, shell("umount fs && if [ -e t ]; then umount t; fi && rm -r %s", self->dir));
 }
 
 static int commit(FIXTURE_DATA(segment) *self, unsigned int first, unsigned int count,
@@ -264,22 +263,33 @@ TEST(what_cannot_be_a_segment_is_refused_at_create)
 	client_close(&c);
 }
 
+/* A command to device-mapper, without anybody who runs udev. */
+static int dm(const char *verb, const char *options)
+{
+	return shell("DM_DISABLE_UDEV=1 /sbin/dmsetup %s rvm-segment %s 2>&1", verb, options);
+}
+
 /* Give the device under the segment a table: all of the loop device, or nothing but errors. */
 static int set_table(const char *verb, const char *target, const char *loop)
 {
-	return shell("exec 2>&1; export DM_DISABLE_UDEV=1; PATH=$PATH:/usr/sbin:/sbin; "
-		     "table='0 %lu %s'; [ %s = error ] || table=\"$table %s 0\"; "
-		     "dmsetup %s rvm-segment --table \"$table\" && "
-		     "if [ %s = load ]; then dmsetup suspend --nolockfs --noflush rvm-segment && "
-		     "dmsetup resume rvm-segment; fi",
-		     PAGES * PAGE / 512, target, target, loop, verb, verb);
+	char table[128];
+
+	snprintf(table, sizeof(table), "--table '0 %lu %s %s'", PAGES * PAGE / 512, target, loop);
+	return dm(verb, table);
+}
+
+/* Another table under a device in use. */
+static int swap_table(const char *target, const char *loop)
+{
+	return set_table("load", target, loop) ?: dm("suspend", "--nolockfs --noflush") ?:
+	       dm("resume", "");
 }
 
 /* A segment on a device-mapper device over a loop device over a file. */
 FIXTURE(failing) {
 	struct client c, events;
 	struct region r;
-	char path[256], loop[64];
+	char path[256], loop[32], place[40];
 	int device;
 };
 
@@ -298,7 +308,8 @@ FIXTURE_SETUP(failing)
 	ASSERT_NE(NULL, fgets(self->loop, sizeof(self->loop), losetup));
 	pclose(losetup);
 	*strchr(self->loop, '\n') = 0;
-	ASSERT_EQ(0, set_table("create", "linear", self->loop));
+	snprintf(self->place, sizeof(self->place), "%s 0", self->loop);
+	ASSERT_EQ(0, set_table("create", "linear", self->place));
 	self->device = open("/dev/mapper/rvm-segment", O_RDWR | O_CLOEXEC);
 	ASSERT_LE(0, self->device);
 	ASSERT_EQ(0, client_open(&self->c));
@@ -314,8 +325,8 @@ FIXTURE_TEARDOWN(failing)
 	close(self->device);
 	client_close(&self->events);
 	client_close(&self->c);
-	EXPECT_EQ(0, shell("DM_DISABLE_UDEV=1 /sbin/dmsetup remove rvm-segment && "
-			   "/sbin/losetup -d %s", self->loop));
+	EXPECT_EQ(0, dm("remove", ""));
+	EXPECT_EQ(0, shell("/sbin/losetup -d %s", self->loop));
 	unlink(self->path);
 }
 
@@ -329,7 +340,7 @@ TEST_F_TIMEOUT(failing, a_device_that_fails_keeps_pages_dirty, 120)
 	for (i = 0; i < 4; i++)
 		memset(r->data + 8 * i * PAGE, 200, PAGE);
 	ASSERT_EQ(0, cmd_end(&self->c, r->fd, TID, 0, 0));
-	ASSERT_EQ(0, set_table("load", "error", self->loop));
+	ASSERT_EQ(0, swap_table("error", ""));
 	EXPECT_EQ(-EIO, cmd_writeback(&self->c, r->fd, 0, PAGES, &written, NULL));
 	ASSERT_EQ(RVM_TRACK_CMD_EVENT_IO_ERROR, client_event(&self->events, 5000));
 	EXPECT_EQ(0, attr_u64(&self->events, RVM_TRACK_A_PAGE));
@@ -340,7 +351,7 @@ TEST_F_TIMEOUT(failing, a_device_that_fails_keeps_pages_dirty, 120)
 	/* A page that was not read yet cannot be read now, and can be later. */
 	EXPECT_TRUE(load_faults(r->data + 40 * PAGE));
 	EXPECT_TRUE(page_is(r->data + 24 * PAGE, 200));
-	ASSERT_EQ(0, set_table("load", "linear", self->loop));
+	ASSERT_EQ(0, swap_table("linear", self->place));
 	EXPECT_TRUE(page_is(r->data + 40 * PAGE, segment_byte(40)));
 	EXPECT_EQ(0, cmd_writeback(&self->c, r->fd, 0, PAGES, &written, NULL));
 	EXPECT_EQ(4, written);

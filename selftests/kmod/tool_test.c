@@ -31,7 +31,8 @@ FIXTURE_SETUP(tool)
 	self->seg = segment_new(PAGES);
 	ASSERT_LE(0, self->seg);
 	ASSERT_EQ(0, client_open(&self->c));
-	ASSERT_EQ(0, region_open(&self->c, &self->r, self->seg, PAGES, 77, RVM_TRACK_REGION_STRICT));
+	ASSERT_EQ(0, region_open(&self->c, &self->r, self->seg, PAGES, 77,
+				 RVM_TRACK_REGION_STRICT));
 	ASSERT_EQ(0, thread_set(&self->r, TID, RVM_TRACK_KIND_TRACKED));
 	/* 9 pages in memory, 5 of them dirty, 2 of those owned; 3 were rolled back. */
 	for (i = 0; i < 4; i++)

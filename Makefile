@@ -7,6 +7,8 @@ SOVERSION := 1
 CC = gcc
 OBJCOPY ?= objcopy
 BUILD ?= build
+# One name for a file, or a header that changed is not seen by whoever gives the directory by another.
+override BUILD := $(abspath $(BUILD))
 KDIR ?= /lib/modules/$(shell uname -r)/build
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib

@@ -72,6 +72,16 @@ static struct subject subjects[] = {
 	TRACKED("sigsegv", RVM_TRACK_SIGSEGV),
 };
 
+/* Sparse: the library would allocate all of a segment that it makes. */
+static void make_segment(const char *path, size_t length)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || ftruncate(fd, length))
+		die(path, strerror(errno));
+	close(fd);
+}
+
 /* A tracker that is not to be had is left out, any other error ends the program. */
 static bool map_region(struct subject *subject, const char *dir, size_t length, bool tell)
 {
@@ -81,7 +91,8 @@ static bool map_region(struct subject *subject, const char *dir, size_t length, 
 
 	snprintf(path, sizeof(path), "%s/segment.%s", dir, subject->name);
 	rvm_init_options(&options);
-	options.flags |= RVM_CREATE_SEGMENT | subject->flag;
+	make_segment(path, length);
+	options.flags |= subject->flag;
 	rvm_init_region(&subject->region);
 	subject->region.data_dev = path;
 	subject->region.dev_length = rvm_mk_offset(0, length);

@@ -21,6 +21,7 @@
 
 #define SECTOR 512
 #define IOV_COUNT 8
+#define TRIES 1000	/* of a transfer that is interrupted each time */
 
 static int real_open(const char *path, int flags, mode_t mode)
 {
@@ -198,14 +199,21 @@ static int real_random(void *buf, size_t length)
 struct os_io os = REAL;
 const struct os_io os_real = REAL;
 
+/* A transfer that is interrupted is tried again, but not for ever. */
+static bool interrupted(ssize_t n, unsigned int *tries)
+{
+	return n == -EINTR && ++*tries < TRIES;
+}
+
 int os_read(int fd, void *buf, size_t length, uint64_t offset)
 {
+	unsigned int tries = 0;
 	char *p = buf;
 
 	while (length) {
 		ssize_t n = os.pread(fd, p, length, offset);
 
-		if (n == -EINTR)
+		if (interrupted(n, &tries))
 			continue;
 		if (n < 0)
 			return n;
@@ -243,11 +251,13 @@ static void iov_advance(struct iovec **iov, int *count, size_t n)
 
 int os_write(int fd, struct iovec *iov, int count, uint64_t offset, bool sync, size_t align)
 {
+	unsigned int tries = 0;
+
 	while (iov_length(iov, count)) {
 		int now = count < IOV_COUNT ? count : IOV_COUNT;
 		ssize_t n = os.pwritev(fd, iov, now, offset, sync);
 
-		if (n == -EINTR)
+		if (interrupted(n, &tries))
 			continue;
 		if (n < 0)
 			return n;

@@ -3,7 +3,6 @@
  * Each call of the operating system fails once, and for good: a failed write or sync of the log
  * poisons it, and nothing that was acknowledged is lost.
  */
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -11,44 +10,12 @@
 
 #include "kselftest_harness.h"
 #include "logtest.h"
+#include "nomemory.h"
 
 #define MOST 700
 #define AREA 16384U
 #define COUNT 40
 #define MORE 80	/* where there are few calls of a kind */
-
-static unsigned int mallocs;
-static unsigned int fail_malloc;
-
-typedef void *alloc_fn(size_t a, size_t b);
-
-static void *wrapped(const char *name, size_t a, size_t b)
-{
-	alloc_fn *real = (alloc_fn *)dlsym(RTLD_NEXT, name);
-
-	mallocs++;
-	if (fail_malloc && !--fail_malloc) {
-		errno = ENOMEM;
-		return NULL;
-	}
-	return real(a, b);
-}
-
-/* These take the place of the C library's, to count and to fail. */
-void *malloc(size_t size)
-{
-	return wrapped("malloc", size, 0);
-}
-
-void *aligned_alloc(size_t align, size_t size)
-{
-	return wrapped("aligned_alloc", align, size);
-}
-
-void *realloc(void *old, size_t size)
-{
-	return wrapped("realloc", (size_t)old, size);
-}
 
 /* struct run - what a run of the workload came to */
 struct run {
@@ -171,6 +138,33 @@ FIXTURE_VARIANT_ADD(faults, enospc_once)
 	.err = -ENOSPC,
 };
 
+FIXTURE_VARIANT_ADD(faults, enospc_for_good)
+{
+	.sync_writes = true,
+	.err = -ENOSPC,
+	.for_good = true,
+};
+
+FIXTURE_VARIANT_ADD(faults, edquot_once)
+{
+	.sync_writes = true,
+	.err = -EDQUOT,
+};
+
+FIXTURE_VARIANT_ADD(faults, edquot_for_good)
+{
+	.sync_writes = true,
+	.err = -EDQUOT,
+	.for_good = true,
+};
+
+FIXTURE_VARIANT_ADD(faults, interrupted_for_good)
+{
+	.sync_writes = true,
+	.err = -EINTR,
+	.for_good = true,
+};
+
 FIXTURE_VARIANT_ADD(faults, eio_once_with_separate_syncs)
 {
 	.sync_writes = false,
@@ -238,7 +232,10 @@ TEST_F_TIMEOUT(faults, every_call, 300)
 
 TEST(short_and_interrupted_transfers_are_continued)
 {
-	static const int how[] = { MEM_SHORT, -EINTR };
+	static const struct {
+		int err;
+		bool on;
+	} how[] = { { MEM_SHORT, false }, { MEM_SHORT, true }, { -EINTR, false } };
 	unsigned int i, at, calls;
 	struct run run;
 
@@ -253,10 +250,11 @@ TEST(short_and_interrupted_transfers_are_continued)
 			ASSERT_EQ(0, make_disk(AREA));
 			mem.calls = 0;
 			mem.fail_at = at;
-			mem.fail_err = how[i];
+			mem.fail_err = how[i].err;
+			mem.fail_on = how[i].on;
 			err = run_workload(COUNT, &run);
 			/* an interrupted sync is a failed one: it is not tried again */
-			if (err && how[i] == -EINTR) {
+			if (err && how[i].err == -EINTR) {
 				ASSERT_NE(NULL, strstr(err_text(), "sync failed"));
 				continue;
 			}
@@ -270,31 +268,88 @@ TEST(short_and_interrupted_transfers_are_continued)
 	}
 }
 
+/* Whatever allocation fails, once or for good: an error, and all that was acknowledged. */
+static bool survives_without(unsigned int at, bool on)
+{
+	struct run run;
+	int64_t number;
+	int err;
+
+	if (make_disk(AREA))
+		return false;
+	fail_memory(at, on);
+	err = run_workload(MORE, &run);
+	fail_memory(0, false);
+	if ((err && err != -ENOMEM) || run.poisoned)
+		return false;
+	mem_power_loss(0);
+	number = recovered();
+	return number >= (int64_t)run.acked;
+}
+
 TEST(without_memory_nothing_is_lost_and_nothing_crashes)
 {
-	unsigned int at, before, count;
+	unsigned int at, count;
 	struct run run;
 
 	ASSERT_EQ(0, make_disk(AREA));
-	before = mallocs;
+	fail_memory(0, false);
 	ASSERT_EQ(0, run_workload(MORE, &run));
-	count = mallocs - before;
+	count = allocations;
 	ASSERT_GT(count, 20);
 	for (at = 1; at <= count; at++) {
-		int64_t number;
-		int err;
-
-		ASSERT_EQ(0, make_disk(AREA));
-		fail_malloc = at;
-		err = run_workload(MORE, &run);
-		ASSERT_EQ(0, fail_malloc);
-		ASSERT_TRUE(!err || err == -ENOMEM) {
-			TH_LOG("allocation %u: %d %s", at, err, err_text());
+		ASSERT_TRUE(survives_without(at, false)) {
+			TH_LOG("allocation %u: %s", at, err_text());
 		}
-		ASSERT_FALSE(run.poisoned);
+		ASSERT_TRUE(survives_without(at, true)) {
+			TH_LOG("allocation %u and all after it: %s", at, err_text());
+		}
+	}
+}
+
+/* A log that was not closed, with records from before a truncation and after it. */
+static int leave_behind(struct run *run)
+{
+	struct log *log;
+	int err = make_disk(AREA);
+
+	memset(run, 0, sizeof(*run));
+	if (!err)
+		err = open_log(0, &log);
+	if (!err)
+		err = work(log, COUNT, run);
+	if (!err)
 		mem_power_loss(0);
+	return err;
+}
+
+TEST(recovery_without_memory_changes_no_outcome)
+{
+	unsigned char *log, *segment;
+	unsigned int at, count;
+	struct run run;
+
+	ASSERT_EQ(0, leave_behind(&run));
+	log = mem_save(LOG);
+	segment = mem_save(SEG);
+	fail_memory(0, false);
+	ASSERT_EQ(COUNT, recovered());
+	count = allocations;
+	ASSERT_GT(count, 15);
+	for (at = 1; at <= 2 * count; at++) {
+		int64_t number;
+
+		mem_restore(LOG, log);
+		mem_restore(SEG, segment);
+		fail_memory((at + 1) / 2, at % 2);
 		number = recovered();
-		ASSERT_GE(number, (int64_t)run.acked);
+		fail_memory(0, false);
+		ASSERT_TRUE(number == COUNT || number == -ENOMEM) {
+			TH_LOG("allocation %u: %lld %s", (at + 1) / 2, (long long)number,
+			       err_text());
+		}
+		mem_power_loss(0);
+		ASSERT_EQ(COUNT, recovered());
 	}
 }
 

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Allocations that fail, for one program: it is linked with --wrap for each of the calls. */
+#ifndef SELFTESTS_LIB_NOMEMORY_H
+#define SELFTESTS_LIB_NOMEMORY_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* The calls for memory come here, to be counted and to fail. */
+static atomic_uint allocations;
+static unsigned int no_memory_at;	/* the call that fails; 0: none */
+static bool no_memory_on;		/* so do all after it */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__real_aligned_alloc(size_t align, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
+char *__wrap_strdup(const char *text);
+
+static inline bool no_memory(void)
+{
+	unsigned int call = ++allocations;
+
+	return no_memory_at && (call == no_memory_at || (no_memory_on && call > no_memory_at));
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return no_memory() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return no_memory() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	return no_memory() ? NULL : __real_realloc(old, size);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t size)
+{
+	return no_memory() ? NULL : __real_aligned_alloc(align, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return no_memory() ? NULL : __real_strdup(text);
+}
+
+/* From now on the allocation of that number fails, and maybe all after it. */
+static inline void fail_memory(unsigned int at, bool on)
+{
+	allocations = 0;
+	no_memory_at = at;
+	no_memory_on = on;
+}
+
+#endif

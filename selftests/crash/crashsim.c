@@ -6,7 +6,8 @@
  * beginnings.  Then long ones made at random, until so many different images of the disk were
  * recovered as were asked for.  What states.h says is checked of each.
  *
- * RVM_STATES is how many images, RVM_SEED the first of the random programs.
+ * RVM_STATES is how many images, RVM_SEED the first of the random programs, RVM_RUNS how many of
+ * those at least, RVM_DEPTH how many operations the short ones have.
  */
 #include <getopt.h>
 #include <malloc.h>
@@ -18,6 +19,7 @@
 
 #include "kselftest.h"
 
+#include "blocks.h"
 #include "script.h"
 #include "seen.h"
 #include "states.h"
@@ -26,6 +28,7 @@
 #define STATES_QUICK	20000	/* in the VM and under sanitizers, which are slow */
 #define FAULTS		5000	/* of so many images one is recovered with faults */
 #define RANDOM_RUNS	300	/* random programs at least */
+#define TRIES		8	/* of a program with threads, to see it fail again */
 #define JOBS		64
 #define DEPTH		3
 #define CHUNK		64	/* random programs that a job takes at once */
@@ -56,6 +59,8 @@ struct work {
 
 static struct work *work;
 static uint64_t wanted;
+static unsigned int deepest;
+static unsigned int least_runs;
 static char *self;
 
 static const char *const beginnings[] = {
@@ -121,7 +126,7 @@ static bool try(const struct script *script, bool exact, unsigned int faults,
 }
 
 /* In a child, with a table of its own: what fails may crash, and what was seen must be new. */
-static bool fails(const struct script *script)
+static bool fails_once(const struct script *script)
 {
 	struct states_count count;
 	struct script_run run;
@@ -135,6 +140,19 @@ static bool fails(const struct script *script)
 		_exit(!seen_make(1 << 18) || try(script, false, 50, &count, &run, &found) ? 0 : 1);
 	}
 	return waitpid(pid, &status, 0) == pid && status;
+}
+
+/* Threads meet one way or another. */
+static bool fails(const struct script *script)
+{
+	char text[SCRIPT_TEXT];
+	unsigned int tries;
+
+	script_print(script, text);
+	for (tries = strchr(text, 'P') ? TRIES : 1; tries; tries--)
+		if (fails_once(script))
+			return true;
+	return false;
 }
 
 static void drop(struct script *script, unsigned int at, unsigned int n)
@@ -205,11 +223,11 @@ static bool make_short(unsigned int number, struct script *script)
 	char text[SCRIPT_TEXT];
 	size_t at;
 
-	for (depth = 0; depth <= DEPTH && n >= total; depth++) {
+	for (depth = 0; depth <= deepest && n >= total; depth++) {
 		n -= total;
 		total *= LETTERS;
 	}
-	if (depth > DEPTH)
+	if (depth > deepest)
 		return false;
 	at = sprintf(text, "%s", beginnings[number % BEGINNINGS]);
 	for (i = 0; i < depth; i++, n /= LETTERS)
@@ -238,12 +256,15 @@ static unsigned int pick(unsigned int *state, unsigned int below)
 
 static struct script_op random_op(unsigned int *state, unsigned int area)
 {
-	static const char letters[] = "bbbttssssswwwwccclllaaFTTIIIMMUGWR";
+	static const char letters[] = "bbbbttssssswwwwccclllaaFTTIIIMMUGWRHHmmmmmffPPP";
 	struct script_op op = { .what = letters[pick(state, sizeof(letters) - 1)] };
 	unsigned int most = pick(state, 4) ? 80 : area / 8;
 
-	op.tx = op.what == 'b' || op.what == 't' || strchr("swcla", op.what) ?
-		pick(state, SCRIPT_TXS) : 0;
+	op.tx = strchr("btswclamf", op.what) ? pick(state, SCRIPT_TXS) : 0;
+	if (strchr("mf", op.what)) {
+		op.at = pick(state, BLOCKS_SLOTS);
+		op.length = op.what == 'm' ? pick(state, BLOCKS_MOST) : 0;
+	}
 	if (!strchr("sw", op.what))
 		return op;
 	op.length = 1 + pick(state, most);
@@ -266,7 +287,7 @@ static bool run_random(unsigned int job)
 {
 	struct script script;
 
-	while (!work->failed && (seen_count() < wanted || work->long_runs < RANDOM_RUNS)) {
+	while (!work->failed && (seen_count() < wanted || work->long_runs < least_runs)) {
 		make_random(work->seed++, &script);
 		work->long_runs++;
 		if (!run_one(&script, job, false))
@@ -367,6 +388,8 @@ int main(int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	jobs = jobs < 1 ? 1 : jobs > JOBS ? JOBS : jobs;
 	wanted = number_from("RVM_STATES", SLOW || getenv("RVM_VM") ? STATES_QUICK : STATES);
+	deepest = number_from("RVM_DEPTH", DEPTH);
+	least_runs = number_from("RVM_RUNS", RANDOM_RUNS);
 	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
 		    0);
 	if (work == MAP_FAILED || !seen_make(wanted + wanted / 4 + 1000000))

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Recovery of the disk in memory, with crashes and errors at each of its calls. */
+#include "blocks.h"
 #include "err.h"
 #include "faults.h"
 #include "log.h"
@@ -52,10 +53,11 @@ struct search {
 
 static uint64_t segments_hash(void)
 {
-	const struct mem_file *second = mem_find(SCRIPT_B);
+	const struct mem_file *second = mem_find(SCRIPT_B), *heap = mem_find(BLOCKS_FILE);
 
 	return script_hash(mem_find(SCRIPT_A)->data, second ? second->data : (void *)"",
-			   second ? second->size : 0);
+			   second ? second->size : 0,
+			   heap ? blocks_hash_image(heap->data, heap->size) : 0);
 }
 
 static int recover(void)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a simulated program does, run on the library with a disk in memory. */
+#include <pthread.h>
 #include <stdarg.h>
 
 #include <rvm/rvm.h>
 
+#include "blocks.h"
 #include "increment.h"
 #include "instance.h"
 #include "log.h"
@@ -44,6 +46,7 @@ struct model_tx {
  * @second: the second's, if it is mapped
  * @mapped: it is
  * @grown: bytes of the second segment
+ * @blocks: the heap
  * @value: of the bytes stored last
  * @live: what memory holds
  * @committed: what was committed
@@ -56,18 +59,21 @@ struct model {
 	rvm_region_t second;
 	bool mapped;
 	unsigned int grown;
+	struct blocks blocks;
 	unsigned char value;
 	unsigned char live[SCRIPT_BYTES];
 	unsigned char committed[SCRIPT_BYTES];
 };
 
-uint64_t script_hash(const unsigned char *first, const unsigned char *second, size_t length)
+uint64_t script_hash(const unsigned char *first, const unsigned char *second, size_t length,
+		     uint64_t heap)
 {
 	unsigned char all[SCRIPT_GROWN];
 
 	memcpy(all, second, length);
 	memset(all + length, 0, sizeof(all) - length);
-	return seen_hash(seen_hash(1, first, SCRIPT_FIRST), all, sizeof(all));
+	return seen_hash(seen_hash(seen_hash(1, first, SCRIPT_FIRST), all, sizeof(all)), &heap,
+			 sizeof(heap));
 }
 
 __attribute__((format(printf, 2, 3)))
@@ -123,7 +129,7 @@ static bool start(struct model *m)
 	options.log_dev = SCRIPT_LOG;
 	options.truncate = 0;
 	options.flush_interval = 0;
-	options.flags = RVM_COALESCE_RANGES;
+	options.flags = RVM_COALESCE_RANGES | RVM_TRACK_SIGSEGV;	/* so the heap's region */
 	if (m->script->disk.merge)
 		options.flags |= RVM_COALESCE_TRANS;
 	if (m->script->disk.incremental)
@@ -148,6 +154,8 @@ static bool check_memory(struct model *m)
 		return wrong(m, "the memory of the first segment is wrong");
 	if (m->mapped && memcmp(m->second.vmaddr, m->live + SCRIPT_FIRST, m->second.length))
 		return wrong(m, "the memory of the second segment is wrong");
+	if (m->blocks.loaded && !blocks_hold(&m->blocks))
+		return wrong(m, "the memory of a block of the heap is wrong");
 	return true;
 }
 
@@ -223,25 +231,122 @@ static bool begin(struct model *m, unsigned int tx, bool tracked)
 	return did(m, "begin", rvm_begin_transaction(&t->tid, tracked ? rvm_tracked : restore));
 }
 
-static bool commit(struct model *m, unsigned int tx, rvm_mode_t mode)
+/* The state that is committed now gets the next number. */
+static void add_state(struct model *m)
+{
+	m->run->states[m->run->count++] = script_hash(m->committed, m->committed + SCRIPT_FIRST,
+						      SCRIPT_GROWN, blocks_hash(&m->blocks));
+}
+
+/* What a transaction did is committed. */
+static void add_commit(struct model *m, unsigned int tx)
 {
 	struct model_tx *t = &m->txs[tx];
 	unsigned int i;
 
-	if (m->run->count == SCRIPT_STATES)
-		return wrong(m, "too many commits");
 	for (i = 0; i < t->count; i++)
 		memcpy(m->committed + t->spans[i].at, m->live + t->spans[i].at,
 		       t->spans[i].length);
-	m->run->states[m->run->count] = script_hash(m->committed, m->committed + SCRIPT_FIRST,
-						    SCRIPT_GROWN);
-	trace_mark(TRACE_COMMIT, m->run->count++);
+	blocks_end(&m->blocks, tx, true);
+	add_state(m);
 	t->open = false;
+}
+
+static bool commit(struct model *m, unsigned int tx, rvm_mode_t mode)
+{
+	struct model_tx *t = &m->txs[tx];
+
+	if (m->run->count == SCRIPT_STATES)
+		return wrong(m, "too many commits");
+	add_commit(m, tx);
+	trace_mark(TRACE_COMMIT, m->run->count - 1);
 	if (!did(m, "end", rvm_end_transaction(&t->tid, mode)))
 		return false;
 	if (mode == flush)
 		ack(m);
 	return true;
+}
+
+/**
+ * struct committer - a thread that commits
+ * @m: the program
+ * @start: all begin at once
+ * @tx: its transaction
+ * @lsn: where that is in the log
+ * @ack: number of the event that says that it is acknowledged
+ * @why: what went wrong
+ */
+struct committer {
+	struct model *m;
+	pthread_barrier_t *start;
+	unsigned int tx;
+	rvm_lsn_t lsn;
+	size_t ack;
+	char why[256];
+};
+
+static void *commit_beside(void *arg)
+{
+	struct committer *c = arg;
+	rvm_return_t code;
+
+	pthread_barrier_wait(c->start);
+	code = rvm_end_transaction_lsn(&c->m->txs[c->tx].tid, flush, &c->lsn);
+	if (code)
+		snprintf(c->why, sizeof(c->why), "%s: %s", rvm_return(code), rvm_error());
+	c->ack = trace_mark(TRACE_ACK, 0);
+	return NULL;
+}
+
+static int by_lsn(const void *a, const void *b)
+{
+	const struct committer *left = a, *right = b;
+
+	return left->lsn < right->lsn ? -1 : left->lsn > right->lsn;
+}
+
+/* What they found is known when all are done: the log tells their order. */
+static bool take_order(struct model *m, struct committer *committers, unsigned int count)
+{
+	unsigned int i;
+
+	qsort(committers, count, sizeof(*committers), by_lsn);
+	for (i = 0; i < count; i++) {
+		if (committers[i].why[0])
+			return wrong(m, "end beside others: %s", committers[i].why);
+		add_commit(m, committers[i].tx);
+		trace_amend(committers[i].ack, m->run->count - 1);
+	}
+	return true;
+}
+
+/* All explicit transactions end at once, each in a thread of its own. */
+static bool commit_all(struct model *m)
+{
+	struct committer committers[SCRIPT_TXS] = {};
+	pthread_t threads[SCRIPT_TXS];
+	pthread_barrier_t start;
+	unsigned int i, count = 0;
+
+	for (i = 0; i < SCRIPT_TXS; i++)
+		if (m->txs[i].open && !m->txs[i].tracked)
+			committers[count++].tx = i;
+	if (m->run->count + count > SCRIPT_STATES)
+		return wrong(m, "too many commits");
+	trace_mark(TRACE_COMMIT, m->run->count + count - 1);
+	trace_linger(true);
+	pthread_barrier_init(&start, NULL, count);
+	for (i = 0; i < count; i++) {
+		committers[i].m = m;
+		committers[i].start = &start;
+		if (pthread_create(&threads[i], NULL, commit_beside, &committers[i]))
+			abort();
+	}
+	for (i = 0; i < count; i++)
+		pthread_join(threads[i], NULL);
+	pthread_barrier_destroy(&start);
+	trace_linger(false);
+	return take_order(m, committers, count);
 }
 
 static bool abort_tx(struct model *m, unsigned int tx)
@@ -252,6 +357,7 @@ static bool abort_tx(struct model *m, unsigned int tx)
 	for (i = 0; i < t->count; i++)
 		memcpy(m->live + t->spans[i].at, m->committed + t->spans[i].at,
 		       t->spans[i].length);
+	blocks_end(&m->blocks, tx, false);
 	t->open = false;
 	return did(m, "abort", rvm_abort_transaction(&t->tid)) && check_memory(m);
 }
@@ -310,23 +416,72 @@ static bool unmap_second(struct model *m)
 	return did(m, "unmap", rvm_unmap(&m->second));
 }
 
-static bool restart(struct model *m)
+static bool did_heap(struct model *m, const char *what, int code)
 {
-	bool mapped = m->mapped;
+	return !code || wrong(m, "%s: %d: %s", what, code, rvm_error());
+}
 
-	m->mapped = false;
-	if (!did(m, "terminate", rvm_terminate()))
+static bool make_heap(struct model *m)
+{
+	if (m->run->count == SCRIPT_STATES)
+		return wrong(m, "too many commits");
+	m->blocks.made = true;
+	add_state(m);
+	trace_mark(TRACE_COMMIT, m->run->count - 1);
+	if (!did_heap(m, "zap_heap", blocks_make()))
 		return false;
 	ack(m);
-	if (!start(m))
+	return true;
+}
+
+/* Made at the first time, and started anew. */
+static bool load_heap(struct model *m)
+{
+	if (!m->blocks.made && !make_heap(m))
 		return false;
-	return mapped ? map_second(m) : check_memory(m);
+	return did_heap(m, "unload_heap", blocks_unload(&m->blocks)) &&
+	       did_heap(m, "load_heap", blocks_load(&m->blocks)) && check_memory(m);
+}
+
+static bool use_heap(struct model *m, const struct script_op *op)
+{
+	rvm_tid_t *tid = &m->txs[op->tx].tid;
+
+	if (op->what == 'f')
+		return did_heap(m, "free", blocks_drop(&m->blocks, op->at, op->tx, tid));
+	m->value += 37;
+	return did_heap(m, "malloc", blocks_take(&m->blocks, op->at, op->tx, tid, op->length,
+						 m->value));
+}
+
+static bool restart(struct model *m)
+{
+	bool mapped = m->mapped, loaded = m->blocks.loaded;
+
+	m->mapped = false;
+	if (!did_heap(m, "unload_heap", blocks_unload(&m->blocks)) ||
+	    !did(m, "terminate", rvm_terminate()))
+		return false;
+	ack(m);
+	if (!start(m) || (mapped && !map_second(m)) || (loaded && !load_heap(m)))
+		return false;
+	return check_memory(m);
 }
 
 static bool grow(struct model *m)
 {
 	m->grown += SCRIPT_PAGE;
 	return did(m, "grow", rvm_grow_segment(SCRIPT_B, rvm_mk_offset(0, m->grown)));
+}
+
+static bool may_commit_all(const struct model *m)
+{
+	unsigned int i;
+
+	for (i = 0; i < SCRIPT_TXS; i++)
+		if (m->txs[i].open && !m->txs[i].tracked)
+			return true;
+	return false;
 }
 
 /* Does the operation fit here? */
@@ -347,10 +502,19 @@ static bool fits(const struct model *m, const struct script_op *op)
 	case 'l':
 	case 'a':
 		return t->open;
+	case 'm':
+		return t->open && !t->tracked && m->blocks.loaded &&
+		       m->blocks.slots[op->at].state == BLOCK_EMPTY;
+	case 'f':
+		return t->open && !t->tracked && m->blocks.loaded &&
+		       m->blocks.slots[op->at].state == BLOCK_USED;
+	case 'P':
+		return may_commit_all(m);
 	case 'M':
 		return !m->mapped && !any_open(m);
 	case 'U':
 		return m->mapped && !any_open(m);
+	case 'H':
 	case 'R':
 		return !any_open(m);
 	case 'G':
@@ -377,6 +541,13 @@ static bool execute(struct model *m, const struct script_op *op)
 		return commit(m, op->tx, op->what == 'c' ? flush : no_flush);
 	case 'a':
 		return abort_tx(m, op->tx);
+	case 'm':
+	case 'f':
+		return use_heap(m, op);
+	case 'P':
+		return commit_all(m);
+	case 'H':
+		return load_heap(m);
 	case 'F':
 		if (!did(m, "flush", rvm_flush()))
 			return false;
@@ -410,7 +581,8 @@ static bool stop(struct model *m, bool ok)
 	bool open = any_open(m);
 
 	if (!open && ok)
-		ok = did(m, "terminate", rvm_terminate());
+		ok = did_heap(m, "unload_heap", blocks_unload(&m->blocks)) &&
+		     did(m, "terminate", rvm_terminate());
 	if (!open && ok)
 		ack(m);
 	trace_stop();
@@ -419,6 +591,7 @@ static bool stop(struct model *m, bool ok)
 	for (i = 0; i <= SCRIPT_TXS; i++)
 		if (m->txs[i].open)
 			rvm_abort_transaction(&m->txs[i].tid);
+	blocks_unload(&m->blocks);
 	rvm_terminate();
 	return ok;
 }
@@ -436,8 +609,7 @@ bool script_run(const struct script *script, struct script_run *run)
 	m->script = script;
 	make_disk(&script->disk);
 	trace_start(&run->trace);
-	run->states[run->count++] = script_hash(m->committed, m->committed + SCRIPT_FIRST,
-						SCRIPT_GROWN);
+	add_state(m);
 	ok = start(m);
 	for (i = 0; ok && i < script->count; i++) {
 		if (fits(m, &script->ops[i]))
@@ -465,9 +637,9 @@ void script_print(const struct script *script, char text[SCRIPT_TEXT])
 		const struct script_op *op = &script->ops[i];
 
 		n += sprintf(text + n, "%s%c", i ? " " : "", op->what);
-		if (strchr("btswcla", op->what))
+		if (strchr("btswclamf", op->what))
 			n += sprintf(text + n, "%u", op->tx);
-		if (strchr("sw", op->what))
+		if (strchr("swmf", op->what))
 			n += sprintf(text + n, "@%u+%u", op->at, op->length);
 	}
 }
@@ -477,13 +649,14 @@ static bool parse_op(const char *word, struct script_op *op)
 	unsigned int tx = 0, at = 0, length = 0;
 	bool whole = true;
 
-	if (strchr("sw", word[0]))
+	if (strchr("swmf", word[0]))
 		whole = sscanf(word + 1, "%u@%u+%u", &tx, &at, &length) == 3;
 	else if (strchr("btcla", word[0]))
 		whole = sscanf(word + 1, "%u", &tx) == 1;
 	else
-		whole = strchr("FTIMUGWR", word[0]);
-	if (!whole || tx >= SCRIPT_TXS || at + length > SCRIPT_BYTES)
+		whole = strchr("FTIMUGWRHP", word[0]);
+	if (!whole || tx >= SCRIPT_TXS || at + length > SCRIPT_BYTES ||
+	    (strchr("mf", word[0]) && (at >= BLOCKS_SLOTS || length > BLOCKS_MOST)))
 		return false;
 	*op = (struct script_op){ word[0], tx, at, length };
 	return true;

@@ -8,6 +8,10 @@
  *	sN@AT+LEN	declare a range in it and store there
  *	wN@AT+LEN	store there, in a tracked transaction
  *	cN lN aN	commit and flush; commit later; abort
+ *	P		commit all explicit transactions and flush, each in a thread of its own
+ *	mN@S+LEN	allocate a block for slot S in the heap, and fill it
+ *	fN@S+0		free the block of slot S
+ *	H		load the heap, made at the first time; start it anew
  *	F T I		flush; truncate; a step of incremental truncation
  *	M U		map the second segment, made at the first time; unmap it
  *	G		grow the second segment by a page
@@ -121,7 +125,14 @@ bool script_parse(const char *text, struct script *script);
 /** script_parse_disk() - a disk from its text; false if it is none */
 bool script_parse_disk(const char *text, struct script_disk *disk);
 
-/** script_hash() - the hash of a state: the bytes of both segments, zeros where they end */
-uint64_t script_hash(const unsigned char *first, const unsigned char *second, size_t length);
+/**
+ * script_hash() - the hash of a state
+ * @first: the bytes of the first segment
+ * @second: those of the second one, zeros behind its end
+ * @length: how many that has
+ * @heap: blocks_hash()
+ */
+uint64_t script_hash(const unsigned char *first, const unsigned char *second, size_t length,
+		     uint64_t heap);
 
 #endif

@@ -10,8 +10,6 @@
 #define PENDING		1024
 #define KILLS		20	/* kills are so much rarer than losses of power */
 
-static const char *const names[TRACE_FILES] = { SCRIPT_LOG, SCRIPT_A, SCRIPT_B };
-
 /**
  * struct pending - something that is not durable
  * @what: MEM_WRITE: a sector; MEM_SIZED; MEM_NAMED
@@ -351,6 +349,11 @@ static uint64_t hash_image(const uint64_t size[TRACE_FILES], const bool exists[T
 	return seen_hash(sum, meta, sizeof(meta));
 }
 
+static const char *name_of(int file)
+{
+	return disk.run->trace.files[file].name;
+}
+
 /* Puts the image at hand into the memory that recovery works on. */
 static void make_image(const uint64_t size[TRACE_FILES], const bool exists[TRACE_FILES])
 {
@@ -359,9 +362,9 @@ static void make_image(const uint64_t size[TRACE_FILES], const bool exists[TRACE
 
 	for (i = 0; i < TRACE_FILES; i++) {
 		if (exists[i])
-			mem_put(names[i], disk.files[i].stable, size[i]);
-		else
-			mem_unlink(names[i]);
+			mem_put(name_of(i), disk.files[i].stable, size[i]);
+		else if (name_of(i)[0])
+			mem_unlink(name_of(i));
 	}
 	for (i = 0; i < disk.count; i++) {
 		const struct pending *p = &disk.pending[i];
@@ -369,12 +372,12 @@ static void make_image(const uint64_t size[TRACE_FILES], const bool exists[TRACE
 
 		if (disk.chosen[i] && p->what == MEM_WRITE && exists[p->file] &&
 		    at < size[p->file])
-			memcpy(mem_find(names[p->file])->data + at, bytes_of(i, torn),
+			memcpy(mem_find(name_of(p->file))->data + at, bytes_of(i, torn),
 			       disk.sector);
 	}
 	for (i = 0; i < TRACE_FILES; i++)
 		if (exists[i])
-			memcpy(mem_find(names[i])->stable, mem_find(names[i])->data, size[i]);
+			memcpy(mem_find(name_of(i))->stable, mem_find(name_of(i))->data, size[i]);
 }
 
 static bool in_window(uint64_t value)
@@ -465,7 +468,7 @@ static bool check_kill(void)
 	make_image(size, exists);
 	for (i = 0; i < TRACE_FILES; i++)
 		if (exists[i])
-			unsettle(mem_find(names[i]), &disk.files[i]);
+			unsettle(mem_find(name_of(i)), &disk.files[i]);
 	if (faults_check(disk.run->states + disk.low, disk.high - disk.low + 1,
 			 &disk.counts->faults, text, sizeof(text)))
 		return true;
@@ -585,7 +588,8 @@ static bool note(const struct trace_event *event)
 		return false;
 	}
 	if (event->kind == TRACE_ACK) {
-		disk.low = event->n;
+		if (disk.low < event->n)
+			disk.low = event->n;
 		return true;
 	}
 	note_disk(&event->disk);

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What a workload did to the disk, and what it was told, in one order. */
 #include <pthread.h>
+#include <unistd.h>
 
 #include "trace.h"
 
 /* The trace that is being written, by any thread of the library. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct trace *current;
+static bool lingers;
+
+#define LINGER_US 60
 
 static void *copy(const void *bytes, size_t length)
 {
@@ -40,15 +44,30 @@ static void note(const struct mem_event *disk)
 	pthread_mutex_lock(&lock);
 	add(&event);
 	pthread_mutex_unlock(&lock);
+	if (lingers && (disk->what == MEM_WRITE || disk->what == MEM_SYNC))
+		usleep(disk->number % 2 ? LINGER_US : 8 * LINGER_US);
 }
 
-void trace_mark(enum trace_kind kind, unsigned int n)
+size_t trace_mark(enum trace_kind kind, unsigned int n)
 {
 	const struct trace_event event = { .kind = kind, .n = n };
+	size_t number;
 
 	pthread_mutex_lock(&lock);
+	number = current->count;
 	add(&event);
 	pthread_mutex_unlock(&lock);
+	return number;
+}
+
+void trace_amend(size_t event, unsigned int n)
+{
+	current->events[event].n = n;
+}
+
+void trace_linger(bool on)
+{
+	lingers = on;
 }
 
 void trace_start(struct trace *trace)
@@ -69,7 +88,11 @@ void trace_start(struct trace *trace)
 
 void trace_stop(void)
 {
+	int i;
+
 	mem.tell = NULL;
+	for (i = 0; i < TRACE_FILES; i++)
+		memcpy(current->files[i].name, mem.files[i].name, sizeof(mem.files[i].name));
 }
 
 void trace_free(struct trace *trace)

@@ -8,7 +8,7 @@
 
 #include "memdisk.h"
 
-#define TRACE_FILES 3
+#define TRACE_FILES 4
 
 /**
  * enum trace_kind - an event of the disk, or of the program
@@ -36,11 +36,13 @@ struct trace_event {
 
 /**
  * struct trace_image - a file as it was in the beginning
+ * @name: its path, known in the end
  * @bytes: what it held
  * @size: how many
  * @exists: it had a name
  */
 struct trace_image {
+	char name[64];
 	unsigned char *bytes;
 	uint64_t size;
 	bool exists;
@@ -63,8 +65,14 @@ struct trace {
 /** trace_start() - note from now on what happens to the disk, which is as it is */
 void trace_start(struct trace *trace);
 
-/** trace_mark() - note what the program does or is told */
-void trace_mark(enum trace_kind kind, unsigned int n);
+/** trace_mark() - note what the program does or is told; Return: the number of the event */
+size_t trace_mark(enum trace_kind kind, unsigned int n);
+
+/** trace_amend() - the state that an event is about is known by now */
+void trace_amend(size_t event, unsigned int n);
+
+/** trace_linger() - writes take a while, so that others begin meanwhile */
+void trace_linger(bool on);
 
 /** trace_stop() - note nothing any more */
 void trace_stop(void);

@@ -112,6 +112,9 @@ fuzz:
 mutate:
 	$(SETUP_RUN) selftests/checks/mutate -n $(or $(MUTANTS),150) -s $(or $(SEED),1)
 
+coverage:
+	$(SETUP_RUN) selftests/checks/coverage
+
 style:
 	$(SETUP_RUN) selftests/checks/check style
 
@@ -164,6 +167,7 @@ help:
 #help make bench         the benchmark, natively and in the VM
 #help make crash-long    crashes of a simulated disk until STATES=10000000 images were recovered
 #help make fuzz          fuzzers of log, status, recovery, heap and tools, SECONDS=600 each
+#help make coverage      which lines and branches of the library the tests reach; fails below the line
 #help make mutate        would the tests notice a mistake? MUTANTS=150 at random, SEED=1
 #help make style         only the checks of the source text
 #help make asan          only the library's tests under AddressSanitizer and UBSan
@@ -176,5 +180,5 @@ help:
 #help CC=clang CFLAGS=... BUILD=directory change how and where things are built, V=1 shows how.
 #help One stage of the checks alone: selftests/checks/check --help
 
-.PHONY: all lib tools kmod modules_install selftests check check-long crash-long demo bench fuzz mutate style asan vm-shell \
+.PHONY: all lib tools kmod modules_install selftests check check-long crash-long coverage demo bench fuzz mutate style asan vm-shell \
 	install clean distclean help

@@ -32,12 +32,13 @@ void track_cost_measure(const struct track_ops *ops, struct track_cost *cost);
  * track_cost_patience() - how long a page may stay writable that does not change
  * @cost: what it costs
  *
- * A page that is left writable is compared at the end of each transaction until it changes again;
- * one that is not faults then.  Whoever waits until comparisons have cost as much as a fault pays
- * at most twice what the better choice would have cost, whatever the program does.  One that changes
- * in each transaction is compared in either case.
+ * A page that is left writable is compared at the end of each transaction until it changes
+ * again; one that is not faults then.  Whoever waits until comparisons have cost as much as a
+ * fault pays at most twice what the better choice would have cost, whatever the program does.
+ * One that changes in each transaction is compared in either case.
  *
- * Return: ends of transactions, that of the last change counted; 0 if pages should not be left writable at all.
+ * Return: ends of transactions, that of the last change counted; 0 if pages should not be left
+ * writable at all.
  */
 uint32_t track_cost_patience(const struct track_cost *cost);
 

@@ -2,9 +2,9 @@
 /*
  * A B-tree: a random key comes, with a value, or goes.
  *
- * Nodes are split on the way down and never joined, and a leaf may be empty.  There are enough nodes
- * for all keys nevertheless: what is split has 31 different keys, so each half stays responsible for
- * 15 of all keys at least.
+ * Nodes are split on the way down and never joined, and a leaf may be empty.  There are enough
+ * nodes for all keys nevertheless: what is split has 31 different keys, so each half stays
+ * responsible for 15 of all keys at least.
  */
 #include "random.h"
 #include "structure.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Tell what a page and a transaction cost, by mechanism: nanoseconds, or instructions where the clock
- * counts them, as in QEMU with -icount.
+ * Tell what a page and a transaction cost, by mechanism: nanoseconds, or instructions where the
+ * clock counts them, as in QEMU with -icount.
  */
 #include <stdlib.h>
 

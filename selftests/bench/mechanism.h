@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the kernel and the processor take for a page, without this library: what trackers are made of. */
+/* What kernel and processor take for a page, without this library: what trackers are made of. */
 #ifndef SELFTESTS_BENCH_MECHANISM_H
 #define SELFTESTS_BENCH_MECHANISM_H
 

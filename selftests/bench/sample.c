@@ -10,7 +10,7 @@
 #include "structure.h"
 
 #define THREADS_MAX	64
-#define CLOCK_EVERY	16	/* transactions between two looks at the clock, unless they are large */
+#define CLOCK_EVERY	16	/* transactions between two looks at the clock, if they are small */
 #define LARGE		64	/* pages of such a one */
 #define TOUCH_PAGES	16	/* of one transaction that warms up */
 #define TOUCH_NS	2000000000UL	/* for warming up, at most */
@@ -168,7 +168,8 @@ struct sample sample_take(struct subject *subject, const struct workload *worklo
 	sample = (struct sample){
 		.rate = done / seconds,
 		.cpu_ns = (double)(cpu_ns() - cpu) / done,
-		.log_bytes = subject->limit ? subject->record : (double)(log_tail(subject) - tail) / done,
+		.log_bytes = subject->limit ? subject->record :
+			     (double)(log_tail(subject) - tail) / done,
 		.io_bytes = (double)(scratch_written() - io) / done,
 	};
 	empty_log(subject);

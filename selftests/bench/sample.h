@@ -28,7 +28,7 @@ struct actor sample_actor(struct subject *subject, const struct workload *worklo
 void sample_transact(struct actor *actor);
 
 /**
- * sample_warm_up() - change every page once, or as many as two seconds allow, and build what changes
+ * sample_warm_up() - change every page once, as far as two seconds allow, and build what changes
  * @subject: an open subject
  * @workload: what it will do
  *
@@ -45,8 +45,8 @@ void sample_verify(struct subject *subject, const struct workload *workload);
  * @workload: what to do
  * @ms: for so many milliseconds
  *
- * The log is empty before and afterwards.  What no_flush commits left in memory is flushed within the
- * time.  Ends the program after an error.  Return: what came out.
+ * The log is empty before and afterwards.  What no_flush commits left in memory is flushed within
+ * the time.  Ends the program after an error.  Return: what came out.
  */
 struct sample sample_take(struct subject *subject, const struct workload *workload,
 			  unsigned int ms);

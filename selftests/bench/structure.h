@@ -10,8 +10,9 @@
 
 #define STORE(actor, place, value) \
 	do { \
-		actor_declare(actor, &(place), sizeof(place)); \
-		(place) = (value); \
+		typeof(place) *store_at = &(place); \
+		actor_declare(actor, store_at, sizeof(*store_at)); \
+		*store_at = (value); \
 	} while (0)
 
 /**

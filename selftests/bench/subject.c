@@ -62,7 +62,8 @@ static struct subject subjects[] = {
 	{ .name = "none", .begin = nothing, .end = nothing },
 	{ .name = "limit:append", .limit = true, .begin = nothing, .end = append_and_sync },
 	{ .name = "limit:direct", .limit = true, .begin = nothing, .end = append },
-#define DECLARED(name, flag, mode) { name, flag, mode, .begin = begin, .change = declare, .end = commit }
+#define DECLARED(name, flag, mode) \
+	{ name, flag, mode, .begin = begin, .change = declare, .end = commit }
 #define TRACKED(name, flag) { name, flag, .begin = begin_tracked, .end = commit }
 	DECLARED("set_range", RVM_TRACK_NONE, no_restore),
 	DECLARED("set_range+restore", RVM_TRACK_NONE, restore),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A subject in a process of its own, with log and segment, that takes samples when it is told to: what
- * others do to the library does not change what it costs there.
+ * A subject in a process of its own, with log and segment, that takes samples when it is told to:
+ * what others do to the library does not change what it costs there.
  */
 #ifndef SELFTESTS_BENCH_WORKER_H
 #define SELFTESTS_BENCH_WORKER_H
@@ -40,7 +40,7 @@ struct worker {
 void worker_start(struct worker *worker, const struct workload *workload, const char *dir,
 		  size_t log, bool tell);
 
-/** worker_sample() - have it take a sample of so many milliseconds; ends the program if it cannot */
+/** worker_sample() - have it take a sample of so many milliseconds; or end the program */
 struct sample worker_sample(struct worker *worker, unsigned int ms);
 
 /** worker_stop() - have what it did verified, and end it */

@@ -30,7 +30,7 @@ struct kind {
 /* Ranges in some pages; three random records of 128 bytes and a new one of 64; data structures. */
 extern const struct kind kind_ranges, kind_tpca, kind_list, kind_hash, kind_btree;
 
-/* Which pages are next: any, those behind the last ones, or a few far more often than the others. */
+/* Which pages are next: any, those behind the last ones, or a few far more often than others. */
 enum locality { RANDOM, SEQUENTIAL, ZIPF };
 
 /* What varies while all else is as at the base point; APPLICATION is none of that. */

@@ -45,11 +45,12 @@ int blocks_unload(struct blocks *blocks)
 static int fill(struct block *b, rvm_tid_t *tid, unsigned char *addr)
 {
 	struct rds_geometry g;
+	int err = ECORRUPT;
 
 	if (rds_format_check(ADDRESS, LOADMAP_PAGE * PAGES, &g) ||
 	    !rds_format_number(&g, (char *)addr, &b->number) ||
 	    rds_format_check_extent(&g, b->number, &b->chunks))
-		return ECORRUPT;
+		return err;
 	b->addr = addr;
 	b->size = b->chunks * g.chunk - RDS_OVERHEAD;
 	if (rvm_set_range(tid, (char *)addr, b->size))
@@ -171,7 +172,8 @@ static uint64_t hash_heap(const struct rds_geometry *g)
 		if (rds_format_check_extent(g, number, &chunks))
 			return NO_HEAP;
 		if (le32toh(head->state) == RDS_USED)
-			hash = add(hash, number, chunks, head + 1, chunks * g->chunk - RDS_OVERHEAD);
+			hash = add(hash, number, chunks, head + 1,
+				   chunks * g->chunk - RDS_OVERHEAD);
 		else if (le32toh(head->state) != RDS_FREE)
 			return NO_HEAP;
 	}

@@ -75,9 +75,12 @@ static int copy_run(struct run *run, const struct track_page *page)
 /* In the word that the last run ends in? */
 static bool goes_on(const struct judge *judge, uint64_t start)
 {
-	const struct run *last = &judge->run[judge->n - 1];
+	const struct run *last;
 
-	return judge->n && last->region == judge->region &&
+	if (!judge->n)
+		return false;
+	last = &judge->run[judge->n - 1];
+	return last->region == judge->region &&
 	       (last->start + last->length - 1) / WORD == start / WORD;
 }
 

@@ -81,25 +81,22 @@ bool blocklog_apply(struct blocklog *log, struct blocklog_entry *entry, char *im
 	return true;
 }
 
+/* A message ends in its text, for which the record has no room of its own. */
 bool blocklog_mark(const char *name, const char *text)
 {
-	struct {
-		struct dm_ioctl head;
-		struct dm_target_msg message;
-		char text[BLOCKLOG_TEXT];
-	} call = {
-		.head = {
-			.version = { DM_VERSION_MAJOR, 0, 0 },
-			.data_size = sizeof(call),
-			.data_start = offsetof(typeof(call), message),
-		},
-	};
+	char buf[sizeof(struct dm_ioctl) + sizeof(struct dm_target_msg) + BLOCKLOG_TEXT]
+		__attribute__((aligned(8))) = { 0 };
+	struct dm_ioctl *call = (struct dm_ioctl *)buf;
+	struct dm_target_msg *message = (struct dm_target_msg *)(call + 1);
 	int fd = open("/dev/mapper/control", O_RDWR | O_CLOEXEC);
 	bool good;
 
-	snprintf(call.head.name, sizeof(call.head.name), "%s", name);
-	snprintf(call.text, sizeof(call.text), "mark %s", text);
-	good = fd >= 0 && !ioctl(fd, DM_TARGET_MSG, &call);
+	call->version[0] = DM_VERSION_MAJOR;
+	call->data_size = sizeof(buf);
+	call->data_start = sizeof(*call);
+	snprintf(call->name, sizeof(call->name), "%s", name);
+	snprintf(message->message, BLOCKLOG_TEXT, "mark %s", text);
+	good = fd >= 0 && !ioctl(fd, DM_TARGET_MSG, call);
 	if (fd >= 0)
 		close(fd);
 	return good;

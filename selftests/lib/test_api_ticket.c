@@ -218,8 +218,11 @@ TEST_F(ticket, the_descriptor_tells_an_event_loop)
 	ASSERT_RVM(RVM_SUCCESS, rvm_durable_fd(&again));
 	EXPECT_EQ(poll_fd.fd, again);
 	lsn = commit_byte(self, 0, 'a');
-	EXPECT_EQ(0, poll(&poll_fd, 1, 0));
+	os.pwritev = gated_pwritev;
+	pthread_mutex_lock(&gate);
 	EXPECT_RVM(RVM_ETIMEOUT, rvm_wait_durable(lsn, 0));
+	EXPECT_EQ(0, poll(&poll_fd, 1, 0));
+	pthread_mutex_unlock(&gate);
 	ASSERT_EQ(1, poll(&poll_fd, 1, LONG_MS));
 	ASSERT_EQ(8, read(poll_fd.fd, &count, 8));
 	EXPECT_EQ(rvm_true, rvm_durable(lsn));

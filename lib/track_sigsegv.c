@@ -125,8 +125,8 @@ static bool open_pages(struct segv *segv, uint64_t first, uint64_t end)
 	all_runs += runs;
 	for (page = first; page < end; page++) {
 		pageset_add(&segv->open, page);
-		if (segv->twin.stores[page].thread)
-			segv->twin.stores[page] = (struct track_store) { 0 };
+		if (__atomic_load_n(&segv->twin.stores[page].thread, __ATOMIC_RELAXED))
+			track_twin_note_store(&segv->twin, page, (struct track_store) { 0 });
 	}
 	return true;
 }
@@ -168,11 +168,11 @@ static bool is_held(const struct segv *segv, uint64_t page)
 /* Pages that are opened with it were not stored to. */
 static void note_store(struct segv *segv, uint64_t offset, uint64_t ip)
 {
-	segv->twin.stores[offset >> TRACK_PAGE_SHIFT] = (struct track_store) {
+	track_twin_note_store(&segv->twin, offset >> TRACK_PAGE_SHIFT, (struct track_store) {
 		.ip = ip,
 		.thread = thread_id(),
 		.at = offset & (TRACK_PAGE_SIZE - 1),
-	};
+	});
 }
 
 static enum fault_verdict judge_store(struct segv *segv, uint64_t offset, uint64_t ip)

@@ -46,6 +46,15 @@ void track_twin_close(struct track_twin *twin)
 	munmap(twin->tracker.base, twin->tracker.length);
 }
 
+static struct track_store read_store(const struct track_store *store)
+{
+	return (struct track_store) {
+		.ip = __atomic_load_n(&store->ip, __ATOMIC_RELAXED),
+		.thread = __atomic_load_n(&store->thread, __ATOMIC_RELAXED),
+		.at = __atomic_load_n(&store->at, __ATOMIC_RELAXED),
+	};
+}
+
 int track_twin_visit(struct track_twin *twin, int (*fn)(void *arg, const struct track_page *page),
 		     void *arg)
 {
@@ -60,7 +69,7 @@ int track_twin_visit(struct track_twin *twin, int (*fn)(void *arg, const struct 
 		};
 
 		if (twin->stores)
-			page.store = twin->stores[i];
+			page.store = read_store(&twin->stores[i]);
 		err = fn(arg, &page);
 		if (err)
 			return err;

@@ -26,6 +26,24 @@ struct track_twin {
 };
 
 /**
+ * track_twin_note_store() - note who stores to a page, in a signal handler too
+ * @twin: one with @stores
+ * @page: the page
+ * @store: the store; none but its zeroes to forget the last one
+ *
+ * It may be read meanwhile, after another thread's store; then it may be told as part of both.
+ */
+static inline void track_twin_note_store(struct track_twin *twin, uint64_t page,
+					 struct track_store store)
+{
+	struct track_store *to = &twin->stores[page];
+
+	__atomic_store_n(&to->ip, store.ip, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->thread, store.thread, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->at, store.at, __ATOMIC_RELAXED);
+}
+
+/**
  * track_twin_open() - map both mappings
  * @twin: to fill
  * @ops: whose region it is

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -59,6 +60,8 @@ static int open_channel(struct channel *channel)
 {
 	int on = 1;
 
+	/* Not where another process began that had this port and left an answer to come. */
+	channel->seq = time(NULL);
 	channel->buf = malloc(MESSAGE_MAX);
 	if (!channel->buf)
 		return err_set(ENOMEM, "no memory for netlink messages");

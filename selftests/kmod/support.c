@@ -113,6 +113,12 @@ int client_event(struct client *c, int ms)
 	}
 }
 
+/*
+ * Sequence numbers are those of the process, not of a client: WRITEBACK may answer when its client is
+ * closed, and then a new client, whose port has the same number, gets the answer.
+ */
+static uint32_t newest_seq;
+
 static struct nlmsghdr *begin(struct client *c, uint16_t type, uint8_t cmd, uint16_t flags)
 {
 	struct nlmsghdr *message = mnl_nlmsg_put_header(c->answer);
@@ -120,7 +126,7 @@ static struct nlmsghdr *begin(struct client *c, uint16_t type, uint8_t cmd, uint
 
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | flags;
-	message->nlmsg_seq = ++c->seq;
+	message->nlmsg_seq = c->seq = ++newest_seq;
 	genl = mnl_nlmsg_put_extra_header(message, sizeof(*genl));
 	genl->cmd = cmd;
 	genl->version = RVM_TRACK_GENL_VERSION;
@@ -137,15 +143,13 @@ static int resolve(struct client *c, uint32_t *group)
 {
 	struct nlmsghdr *message = begin(c, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0), *got;
 	const struct nlattr *attr, *one, *field;
-	int n;
+	int err;
 
 	mnl_attr_put_strz(message, CTRL_ATTR_FAMILY_NAME, RVM_TRACK_GENL_NAME);
-	n = client_send(c, message) ?: receive(c);
-	if (n < 0)
-		return n;
+	err = client_call(c, message, true);
+	if (err)
+		return err;
 	got = (void *)c->answer;
-	if (got->nlmsg_type == NLMSG_ERROR)
-		return parse_error(c, got);
 	mnl_attr_for_each(attr, got, sizeof(struct genlmsghdr)) {
 		if (mnl_attr_get_type(attr) == CTRL_ATTR_FAMILY_ID)
 			c->family = mnl_attr_get_u16(attr);

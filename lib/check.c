@@ -107,16 +107,17 @@ static int add_run(void *arg, uint64_t start, uint64_t end)
 static int look_at_page(void *arg, const struct track_page *page)
 {
 	uint64_t base = page->page << TRACK_PAGE_SHIFT;
+	struct diff_run runs[DIFF_RUNS(1)];
 	struct judge *judge = arg;
-	size_t start = 0, end;
+	unsigned int n, i;
 	int ret = 0;
 
 	judge->page = page;
 	judge->pages++;
-	while (!ret && diff_next(page->live, page->committed, TRACK_PAGE_SIZE, 0, &start, &end)) {
-		ret = parts_gaps(judge->region->parts, base + start, base + end, add_run, judge);
-		start = end;
-	}
+	n = diff_page(page->live, page->committed, 1, runs);
+	for (i = 0; i < n && !ret; i++)
+		ret = parts_gaps(judge->region->parts, base + runs[i].start, base + runs[i].end,
+				 add_run, judge);
 	return ret;
 }
 

@@ -28,12 +28,14 @@
  * @tx: the tracked transaction
  * @region: the region
  * @page: the page at hand
+ * @noted: a range of it is among the transaction's
  * @fn: what to do with each run
  */
 struct walk {
 	struct tx *tx;
 	struct region *region;
 	const struct track_page *page;
+	bool noted;
 	range_fn *fn;
 };
 
@@ -43,13 +45,11 @@ static bool inside(const struct region *region, const struct log_range *range)
 	       range->offset - region->offset < region->length;
 }
 
-static int reserve_ranges(struct tx *tx, size_t more)
+static int grow_ranges(struct tx *tx, size_t more)
 {
 	size_t n = tx->max_ranges ? tx->max_ranges : 16;
 	struct log_range *ranges;
 
-	if (tx->n_ranges + more <= tx->max_ranges)
-		return 0;
 	while (n < tx->n_ranges + more)
 		n *= 2;
 	ranges = realloc(tx->ranges, n * sizeof(*ranges));
@@ -60,9 +60,14 @@ static int reserve_ranges(struct tx *tx, size_t more)
 	return 0;
 }
 
+static int reserve_ranges(struct tx *tx, size_t more)
+{
+	return tx->n_ranges + more <= tx->max_ranges ? 0 : grow_ranges(tx, more);
+}
+
 /* There is room. */
-static int add_range(struct tx *tx, struct region *region, uint64_t start, uint64_t end,
-		     const void *data)
+static void add_range(struct tx *tx, struct region *region, uint64_t start, uint64_t end,
+		      const void *data)
 {
 	tx->ranges[tx->n_ranges++] = (struct log_range) {
 		.segment = region->segment->id,
@@ -70,6 +75,10 @@ static int add_range(struct tx *tx, struct region *region, uint64_t start, uint6
 		.length = end - start,
 		.data = data,
 	};
+}
+
+static int note_dirty(struct region *region, uint64_t start, uint64_t end)
+{
 	if (region_note_dirty(region, start >> TRACK_PAGE_SHIFT, (end - 1) >> TRACK_PAGE_SHIFT))
 		return err_set(ENOMEM, "out of memory to note which pages are changed");
 	return 0;
@@ -81,8 +90,10 @@ static int gather_part(struct tx *tx, struct tx_part *part)
 	int err;
 
 	err = reserve_ranges(tx, part->ranges.count);
-	for (r = rangeset_first(&part->ranges); r && !err; r = rangeset_next(r))
-		err = add_range(tx, part->region, r->start, r->end, part->base + r->start);
+	for (r = rangeset_first(&part->ranges); r && !err; r = rangeset_next(r)) {
+		add_range(tx, part->region, r->start, r->end, part->base + r->start);
+		err = note_dirty(part->region, r->start, r->end);
+	}
 	return err;
 }
 
@@ -127,37 +138,33 @@ static uint64_t page_of(const struct region *region, const struct log_range *ran
  * Hold a page before its first range is noted: what is written back from here on until
  * finish_page() lacks the range, and may not count as written.
  */
-static void hold_page(struct tx *tx, struct region *region, uint64_t page)
+static int note_page(struct walk *walk, uint64_t start, uint64_t end)
 {
-	const struct log_range *last = tx->ranges + tx->n_ranges - 1;
+	struct tracker *tracker = walk->region->tracker;
 
-	if (!region->tracker->ops->hold ||
-	    (tx->n_ranges && inside(region, last) && page_of(region, last) == page))
-		return;
-	region->tracker->ops->hold(region->tracker, page, page);
+	walk->noted = true;
+	if (tracker->ops->hold)
+		tracker->ops->hold(tracker, walk->page->page, walk->page->page);
+	return note_dirty(walk->region, start, end);
 }
 
 /*
  * A changed run is copied while no explicit transaction can declare bytes: what one
  * stores into bytes declared later never gets into this record.  The copy may move, so
- * the range keeps its place as an offset until all are gathered.  What is too big for the log
- * is not gathered to its end.
+ * the range keeps its place as an offset until all are gathered.
  */
 static int add_changed(void *arg, uint64_t start, uint64_t end)
 {
 	struct walk *walk = arg;
 	struct tx *tx = walk->tx;
 	size_t at = tx->n_bytes;
-	int err = log_fits(walk->region->log, tx->n_ranges + 1, at + end - start);
 
-	if (err)
-		return err;
 	if (tx_reserve(tx, end - start, 0) || reserve_ranges(tx, 1))
 		return -ENOMEM;
 	memcpy(tx->bytes + at, walk->region->base + start, end - start);
 	tx->n_bytes += end - start;
-	hold_page(tx, walk->region, start >> TRACK_PAGE_SHIFT);
-	return add_range(tx, walk->region, start, end, (void *)(uintptr_t)at);
+	add_range(tx, walk->region, start, end, (void *)(uintptr_t)at);
+	return walk->noted ? 0 : note_page(walk, start, end);
 }
 
 static int undo_changed(void *arg, uint64_t start, uint64_t end)
@@ -174,27 +181,38 @@ static int walk_page(void *arg, const struct track_page *page)
 {
 	struct walk *walk = arg;
 	uint64_t base = page->page << TRACK_PAGE_SHIFT;
-	size_t start = 0, end;
+	struct diff_run runs[DIFF_RUNS(JOIN)];
+	unsigned int n, i;
 	int err = 0;
 
 	walk->page = page;
-	while (!err &&
-	       diff_next(page->live, page->committed, TRACK_PAGE_SIZE, JOIN, &start, &end)) {
-		err = parts_gaps(walk->region->parts, base + start, base + end, walk->fn, walk);
-		start = end;
-	}
+	walk->noted = false;
+	n = diff_page(page->live, page->committed, JOIN, runs);
+	for (i = 0; i < n && !err; i++)
+		err = parts_gaps(walk->region->parts, base + runs[i].start, base + runs[i].end,
+				 walk->fn, walk);
 	return err;
 }
 
-/* Call @fn for each run of changed bytes of a region, as offsets in it. */
-static int walk_region(struct tx *tx, struct region *region, range_fn *fn)
+/* What is too big for the log is not gathered to its end. */
+static int gather_page(void *arg, const struct track_page *page)
+{
+	struct walk *walk = arg;
+	int err = log_fits(walk->region->log, walk->tx->n_ranges + 1, walk->tx->n_bytes + 1);
+
+	return err ? err : walk_page(walk, page);
+}
+
+/* Call @fn for each run of changed bytes of a region, as offsets in it, by way of @visit. */
+static int walk_region(struct tx *tx, struct region *region,
+		       int (*visit)(void *arg, const struct track_page *page), range_fn *fn)
 {
 	struct walk walk = { .tx = tx, .region = region, .fn = fn };
 	struct tracker *tracker = region->tracker;
 	int err;
 
 	parts_lock(region);
-	err = tracker->ops->collect(tracker, tx_tid(tx), walk_page, &walk);
+	err = tracker->ops->collect(tracker, tx_tid(tx), visit, &walk);
 	parts_unlock(region);
 	return err;
 }
@@ -205,7 +223,7 @@ static int gather_changed(struct tx *tx)
 	int err = 0;
 
 	for (i = 0; i < tx->n_tracked && !err; i++)
-		err = walk_region(tx, tx->tracked[i], add_changed);
+		err = walk_region(tx, tx->tracked[i], gather_page, add_changed);
 	for (i = 0; i < tx->n_ranges; i++)
 		tx->ranges[i].data = tx->bytes + (uintptr_t)tx->ranges[i].data;
 	return err;
@@ -347,7 +365,7 @@ static int abort_region(struct tx *tx, struct region *region)
 
 	if (tracker->ops->restore && !region->parts)
 		return tracker->ops->restore(tracker, tx_tid(tx));
-	err = walk_region(tx, region, undo_changed);
+	err = walk_region(tx, region, walk_page, undo_changed);
 	return err ? err : tracker->ops->end(tracker, tx_tid(tx), 0);
 }
 

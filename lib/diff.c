@@ -1,10 +1,19 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-/* Find the bytes in which a page differs from its committed state. */
+/*
+ * Find the bytes in which a page differs from its committed state.
+ *
+ * Most of a page is equal, so it is compared by large blocks first.  Of a block that is not equal
+ * each 64 bytes become a word with a bit for each byte that changed, and the runs are those of
+ * ones in these words.
+ */
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "diff.h"
+
+#define BLOCK	256U
 
 /*
  * An explicit transaction may store to the pages meanwhile.  Its bytes are left out of what is
@@ -12,22 +21,107 @@
  * functions that read the pages.
  */
 #define RACY	__attribute__((no_sanitize("thread")))
+#define INLINE	static inline __attribute__((always_inline))
 
-#define ONES	0x0101010101010101ULL
-#define HIGHS	0x8080808080808080ULL
+/* Where the list of runs is. */
+struct place {
+	struct diff_run *runs;
+	unsigned int n;
+	unsigned int join;
+};
 
-static RACY uint64_t word_xor(const char *a, const char *b)
+INLINE RACY void add_run(struct place *place, unsigned int start, unsigned int end)
+{
+	struct diff_run *last = place->runs + place->n - 1;
+
+	if (place->n && start - last->end < place->join) {
+		last->end = end;
+		return;
+	}
+	place->runs[place->n++] = (struct diff_run) { .start = start, .end = end };
+}
+
+/* @changed: a bit for each of the 64 bytes from @at on, the first one's the lowest */
+INLINE RACY void add_runs(struct place *place, unsigned int at, uint64_t changed)
+{
+	while (changed) {
+		unsigned int first = __builtin_ctzll(changed);
+		uint64_t rest = ~(changed >> first);
+		/* The shift brought in zeros, so that only a word of ones has no rest. */
+		unsigned int n = rest ? __builtin_ctzll(rest) : 64;
+
+		add_run(place, at + first, at + first + n);
+		/* Adding at the run's first bit carries through the run. */
+		changed &= changed + (1ULL << first);
+	}
+}
+
+typedef bool equal_fn(const char *a, const char *b);
+typedef uint64_t changed_fn(const char *a, const char *b);
+
+/* @equal256: are blocks equal?  @changed64: which of 64 bytes differ?  Both become part of this. */
+INLINE RACY unsigned int find_runs(equal_fn *equal256, changed_fn *changed64, const char *a,
+				   const char *b, unsigned int join, struct diff_run *runs)
+{
+	struct place place = { .runs = runs, .join = join };
+	unsigned int at, i;
+
+	for (at = 0; at < DIFF_PAGE; at += BLOCK) {
+		if (equal256(a + at, b + at))
+			continue;
+		for (i = at; i < at + BLOCK; i += 64)
+			add_runs(&place, i, changed64(a + i, b + i));
+	}
+	return place.n;
+}
+
+/* The exclusive or of eight bytes, the first one the lowest. */
+INLINE RACY uint64_t xor8(const char *a, const char *b)
 {
 	uint64_t x, y;
 
 	memcpy(&x, a, sizeof(x));
 	memcpy(&y, b, sizeof(y));
-	return x ^ y;
+	return le64toh(x ^ y);
 }
 
-static int has_zero_byte(uint64_t word)
+INLINE RACY bool equal256(const char *a, const char *b)
 {
-	return ((word - ONES) & ~word & HIGHS) != 0;
+	uint64_t all = 0;
+	unsigned int i;
+
+	for (i = 0; i < BLOCK; i += 8)
+		all |= xor8(a + i, b + i);
+	return !all;
+}
+
+#define SEVENS	0x7f7f7f7f7f7f7f7fULL
+
+/*
+ * A bit for each of eight bytes that is not 0.  The sum raises a byte's highest bit if any of its
+ * lower ones is set, and carries into no other byte; the product gathers the bits in its highest
+ * byte: the one of byte i goes there by the factor's bit 56 - 7 * i, and no two products meet.
+ */
+INLINE RACY uint64_t nonzero8(uint64_t x)
+{
+	x = (((x & SEVENS) + SEVENS) | x) & ~SEVENS;
+	return (x >> 7) * 0x0102040810204080ULL >> 56;
+}
+
+INLINE RACY uint64_t changed64(const char *a, const char *b)
+{
+	uint64_t changed = 0;
+	unsigned int i;
+
+	for (i = 0; i < 8; i++)
+		changed |= nonzero8(xor8(a + 8 * i, b + 8 * i)) << 8 * i;
+	return changed;
+}
+
+static RACY unsigned int page_portable(const char *live, const char *committed, unsigned int join,
+				       struct diff_run *runs)
+{
+	return find_runs(equal256, changed64, live, committed, join, runs);
 }
 
 static bool always(void)
@@ -35,29 +129,10 @@ static bool always(void)
 	return true;
 }
 
-static RACY size_t skip_equal(const char *a, const char *b, size_t at, size_t length)
-{
-	while (at + 8 <= length && !word_xor(a + at, b + at))
-		at += 8;
-	while (at < length && a[at] == b[at])
-		at++;
-	return at;
-}
-
-static RACY size_t skip_changed(const char *a, const char *b, size_t at, size_t length)
-{
-	while (at + 8 <= length && !has_zero_byte(word_xor(a + at, b + at)))
-		at += 8;
-	while (at < length && a[at] != b[at])
-		at++;
-	return at;
-}
-
 static const struct diff_way portable = {
 	.name = "portable",
 	.works = always,
-	.skip_equal = skip_equal,
-	.skip_changed = skip_changed,
+	.page = page_portable,
 };
 
 /* sparse knows none of these instructions. */
@@ -78,95 +153,77 @@ static bool has_avx512(void)
 	return __builtin_cpu_supports("avx512bw") && has_avx2();
 }
 
-static inline AVX2 __m256i load32(const char *at)
+INLINE AVX2 __m256i xor32(const char *a, const char *b)
 {
-	return _mm256_loadu_si256((const __m256i_u *)at);
+	return _mm256_xor_si256(_mm256_loadu_si256((const __m256i_u *)a),
+				_mm256_loadu_si256((const __m256i_u *)b));
 }
 
-/* A bit for each of 32 bytes that is equal. */
-static inline AVX2 uint32_t equal32(const char *a, const char *b)
+INLINE AVX2 __m256i xor128(const char *a, const char *b)
 {
-	return _mm256_movemask_epi8(_mm256_cmpeq_epi8(load32(a), load32(b)));
+	return _mm256_or_si256(_mm256_or_si256(xor32(a, b), xor32(a + 32, b + 32)),
+			       _mm256_or_si256(xor32(a + 64, b + 64), xor32(a + 96, b + 96)));
 }
 
-static inline AVX2 bool all_equal128(const char *a, const char *b)
+INLINE AVX2 bool equal256_avx2(const char *a, const char *b)
 {
-	__m256i x = _mm256_xor_si256(load32(a), load32(b));
-	__m256i y = _mm256_xor_si256(load32(a + 32), load32(b + 32));
-	__m256i z = _mm256_xor_si256(load32(a + 64), load32(b + 64));
-	__m256i w = _mm256_xor_si256(load32(a + 96), load32(b + 96));
+	__m256i x = _mm256_or_si256(xor128(a, b), xor128(a + 128, b + 128));
 
-	x = _mm256_or_si256(_mm256_or_si256(x, y), _mm256_or_si256(z, w));
 	return _mm256_testz_si256(x, x);
 }
 
-static AVX2 size_t skip_equal_avx2(const char *a, const char *b, size_t at, size_t length)
+/* A bit for each of 32 bytes that is equal. */
+INLINE AVX2 uint32_t equal32(const char *a, const char *b)
 {
-	uint32_t changed;
-
-	for (; at + 32 <= length; at += 32) {
-		changed = ~equal32(a + at, b + at);
-		if (changed)
-			return at + __builtin_ctz(changed);
-		while (at + 160 <= length && all_equal128(a + at + 32, b + at + 32))
-			at += 128;
-	}
-	return skip_equal(a, b, at, length);
+	return _mm256_movemask_epi8(_mm256_cmpeq_epi8(xor32(a, b), _mm256_setzero_si256()));
 }
 
-static AVX2 size_t skip_changed_avx2(const char *a, const char *b, size_t at, size_t length)
+INLINE AVX2 uint64_t changed64_avx2(const char *a, const char *b)
 {
-	uint32_t equal;
+	return ~(equal32(a, b) | (uint64_t)equal32(a + 32, b + 32) << 32);
+}
 
-	for (; at + 32 <= length; at += 32) {
-		equal = equal32(a + at, b + at);
-		if (equal)
-			return at + __builtin_ctz(equal);
-	}
-	return skip_changed(a, b, at, length);
+static AVX2 unsigned int page_avx2(const char *live, const char *committed, unsigned int join,
+				   struct diff_run *runs)
+{
+	return find_runs(equal256_avx2, changed64_avx2, live, committed, join, runs);
 }
 
 static const struct diff_way avx2 = {
 	.name = "avx2",
 	.works = has_avx2,
-	.skip_equal = skip_equal_avx2,
-	.skip_changed = skip_changed_avx2,
+	.page = page_avx2,
 };
 
-static inline AVX512 __m512i load64(const char *at)
+INLINE AVX512 __m512i xor64(const char *a, const char *b)
 {
-	return _mm512_loadu_si512(at);
+	return _mm512_xor_si512(_mm512_loadu_si512(a), _mm512_loadu_si512(b));
 }
 
-static inline AVX512 bool all_equal128_wide(const char *a, const char *b)
+INLINE AVX512 bool equal256_avx512(const char *a, const char *b)
 {
-	__m512i x = _mm512_xor_si512(load64(a), load64(b));
-	__m512i y = _mm512_xor_si512(load64(a + 64), load64(b + 64));
+	__m512i x = _mm512_or_si512(xor64(a, b), xor64(a + 64, b + 64));
+	__m512i y = _mm512_or_si512(xor64(a + 128, b + 128), xor64(a + 192, b + 192));
 
 	x = _mm512_or_si512(x, y);
 	return !_mm512_test_epi8_mask(x, x);
 }
 
-/* Short runs are found sooner 32 bytes at a time: masks of 64 come late. */
-static AVX512 size_t skip_equal_avx512(const char *a, const char *b, size_t at, size_t length)
+INLINE AVX512 uint64_t changed64_avx512(const char *a, const char *b)
 {
-	uint32_t changed;
+	return _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(a), _mm512_loadu_si512(b));
+}
 
-	for (; at + 32 <= length; at += 32) {
-		changed = ~equal32(a + at, b + at);
-		if (changed)
-			return at + __builtin_ctz(changed);
-		while (at + 160 <= length && all_equal128_wide(a + at + 32, b + at + 32))
-			at += 128;
-	}
-	return skip_equal(a, b, at, length);
+static AVX512 unsigned int page_avx512(const char *live, const char *committed, unsigned int join,
+				       struct diff_run *runs)
+{
+	return find_runs(equal256_avx512, changed64_avx512, live, committed, join, runs);
 }
 
 static const struct diff_way avx512 = {
 	.name = "avx512",
 	.works = has_avx512,
-	.skip_equal = skip_equal_avx512,
-	.skip_changed = skip_changed_avx2,
+	.page = page_avx512,
 };
 
 const struct diff_way *const diff_ways[] = { &portable, &avx2, &avx512, NULL };
@@ -176,21 +233,6 @@ const struct diff_way *const diff_ways[] = { &portable, &avx2, &avx512, NULL };
 const struct diff_way *const diff_ways[] = { &portable, NULL };
 
 #endif
-
-int diff_next_by(const struct diff_way *way, const char *live, const char *committed,
-		 size_t length, size_t join, size_t *start, size_t *end)
-{
-	size_t next = way->skip_equal(live, committed, *start, length);
-
-	if (next == length)
-		return 0;
-	*start = next;
-	do {
-		*end = way->skip_changed(live, committed, next, length);
-		next = way->skip_equal(live, committed, *end, length);
-	} while (next < length && next - *end < join);
-	return 1;
-}
 
 static const struct diff_way *choose(void)
 {
@@ -202,8 +244,8 @@ static const struct diff_way *choose(void)
 	return diff_ways[best];
 }
 
-int diff_next(const char *live, const char *committed, size_t length, size_t join,
-	      size_t *start, size_t *end)
+unsigned int diff_page(const char *live, const char *committed, unsigned int join,
+		       struct diff_run *runs)
 {
 	static const struct diff_way *chosen;
 	const struct diff_way *way = __atomic_load_n(&chosen, __ATOMIC_RELAXED);
@@ -213,5 +255,5 @@ int diff_next(const char *live, const char *committed, size_t length, size_t joi
 		way = choose();
 		__atomic_store_n(&chosen, way, __ATOMIC_RELAXED);
 	}
-	return diff_next_by(way, live, committed, length, join, start, end);
+	return way->page(live, committed, join, runs);
 }

@@ -4,52 +4,46 @@
 #define RVM_LIB_DIFF_H
 
 #include <stdbool.h>
-#include <stddef.h>
+#include <stdint.h>
+
+#define DIFF_PAGE	4096U
+/* As many runs as there can be: each is a byte at least, and @join ones lie before the next. */
+#define DIFF_RUNS(join)	((DIFF_PAGE - 1) / ((join) + 1) + 1)
+
+/* struct diff_run - changed bytes of a page, from @start to the one before @end */
+struct diff_run {
+	uint16_t start;
+	uint16_t end;
+};
 
 /**
  * struct diff_way - one way to compare, by what the processor has
  * @name: "portable", "avx2", "avx512"
  * @works: can this processor do it?
- * @skip_equal: the first byte from @at on that differs, or @length
- * @skip_changed: the first byte from @at on that is equal, or @length
+ * @page: diff_page() in this way
  */
 struct diff_way {
 	const char *name;
 	bool (*works)(void);
-	size_t (*skip_equal)(const char *a, const char *b, size_t at, size_t length);
-	size_t (*skip_changed)(const char *a, const char *b, size_t at, size_t length);
+	unsigned int (*page)(const char *live, const char *committed, unsigned int join,
+			     struct diff_run *runs);
 };
 
 /** diff_ways - all of them, the best last, and a NULL; the first one works everywhere */
 extern const struct diff_way *const diff_ways[];
 
 /**
- * diff_next_by() - diff_next(), in one way
- * @way: one that works
+ * diff_page() - all runs of changed bytes of a page, in the best way that works here
  * @live: the page as it is
  * @committed: the page as it was
- * @length: bytes of both
- * @join: runs with fewer equal bytes than this between them are one
- * @start: where to look from; set to the run's first byte
- * @end: set to the byte after the run
+ * @join: runs with fewer equal bytes than this between them are one; 1: none are joined
+ * @runs: the runs, in their order; room for DIFF_RUNS(join)
  *
- * Return: 1 if there is a run, 0 if the rest is equal.
- */
-int diff_next_by(const struct diff_way *way, const char *live, const char *committed,
-		 size_t length, size_t join, size_t *start, size_t *end);
-
-/**
- * diff_next() - the next run of changed bytes, in the best way that works here
- * @live: the page as it is
- * @committed: the page as it was
- * @length: bytes of both
- * @join: runs with fewer equal bytes than this between them are one
- * @start: where to look from; set to the run's first byte
- * @end: set to the byte after the run
+ * Each byte is read once at most, but where the page has changed, and no other memory is.
  *
- * Return: 1 if there is a run, 0 if the rest is equal.
+ * Return: how many runs there are.
  */
-int diff_next(const char *live, const char *committed, size_t length, size_t join,
-	      size_t *start, size_t *end);
+unsigned int diff_page(const char *live, const char *committed, unsigned int join,
+		       struct diff_run *runs);
 
 #endif

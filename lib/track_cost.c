@@ -62,15 +62,11 @@ static int transact(struct tracker *tracker, size_t n, uint32_t *stores, uint32_
 
 static void compare(const char *pages, struct track_cost *cost)
 {
+	struct diff_run runs[DIFF_RUNS(1)];
 	uint64_t begin = now();
-	size_t start, end;
 
-	for (size_t i = 0; i < PAGES; i += 2) {
-		start = 0;
-		while (diff_next(pages + i * TRACK_PAGE_SIZE, pages + (i + 1) * TRACK_PAGE_SIZE,
-				 TRACK_PAGE_SIZE, 1, &start, &end))
-			start = end;
-	}
+	for (size_t i = 0; i < PAGES; i += 2)
+		diff_page(pages + i * TRACK_PAGE_SIZE, pages + (i + 1) * TRACK_PAGE_SIZE, 1, runs);
 	least(&cost->diff, (now() - begin) / (PAGES / 2));
 }
 

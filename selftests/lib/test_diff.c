@@ -7,28 +7,22 @@
 
 #include "diff.h"
 
-#define PAGE 4096
+#define PAGE DIFF_PAGE
 
 /* The runs that @join makes of the bytes that differ, found one byte at a time. */
-static int oracle_next(const char *a, const char *b, size_t length, size_t join, size_t *start,
-		       size_t *end)
+static unsigned int oracle(const char *a, const char *b, unsigned int join, struct diff_run *runs)
 {
-	size_t i, equal = 0;
+	unsigned int i, n = 0;
 
-	while (*start < length && a[*start] == b[*start])
-		++*start;
-	if (*start == length)
-		return 0;
-	*end = *start + 1;
-	for (i = *end; i < length && equal < join; i++) {
-		if (a[i] == b[i]) {
-			equal++;
+	for (i = 0; i < PAGE; i++) {
+		if (a[i] == b[i])
 			continue;
-		}
-		equal = 0;
-		*end = i + 1;
+		if (n && i - runs[n - 1].end < join)
+			runs[n - 1].end = i + 1;
+		else
+			runs[n++] = (struct diff_run) { i, i + 1 };
 	}
-	return 1;
+	return n;
 }
 
 FIXTURE(diff) {
@@ -58,31 +52,30 @@ FIXTURE_TEARDOWN(diff)
 {
 }
 
-static size_t compare(struct __test_metadata *_metadata, const struct diff_way *way,
-		      const char *a, const char *b, size_t length, size_t join)
+static unsigned int compare(struct __test_metadata *_metadata, const struct diff_way *way,
+			    const char *a, const char *b, unsigned int join)
 {
-	size_t start = 0, end = 0, want_start = 0, want_end = 0, runs = 0;
-	int more, want;
+	struct diff_run runs[DIFF_RUNS(1) + 1], want[DIFF_RUNS(1)];
+	unsigned int most = DIFF_RUNS(join);
+	unsigned int n, i;
 
-	do {
-		more = diff_next_by(way, a, b, length, join, &start, &end);
-		want = oracle_next(a, b, length, join, &want_start, &want_end);
-		ASSERT_EQ(want, more);
-		if (!more)
-			break;
-		ASSERT_EQ(want_start, start);
-		ASSERT_EQ(want_end, end);
-		start = end;
-		want_start = want_end;
-	} while (++runs <= length);
-	return runs;
+	runs[most] = (struct diff_run) { 47, 11 };
+	n = way->page(a, b, join, runs);
+	ASSERT_EQ(oracle(a, b, join, want), n);
+	for (i = 0; i < n; i++) {
+		ASSERT_EQ(want[i].start, runs[i].start);
+		ASSERT_EQ(want[i].end, runs[i].end);
+	}
+	EXPECT_EQ(47, runs[most].start);
+	EXPECT_EQ(11, runs[most].end);
+	return n;
 }
 
 TEST_F(diff, equal_pages_have_no_runs)
 {
 	static char a[PAGE], b[PAGE];
 
-	EXPECT_EQ(0, compare(_metadata, self->way, a, b, PAGE, 16));
+	EXPECT_EQ(0, compare(_metadata, self->way, a, b, 16));
 }
 
 TEST_F(diff, every_single_byte_is_found_exactly)
@@ -91,7 +84,7 @@ TEST_F(diff, every_single_byte_is_found_exactly)
 
 	for (size_t i = 0; i < PAGE; i++) {
 		a[i] ^= 0x80;
-		ASSERT_EQ(1, compare(_metadata, self->way, a, b, PAGE, 16));
+		ASSERT_EQ(1, compare(_metadata, self->way, a, b, 16));
 		a[i] ^= 0x80;
 	}
 }
@@ -101,7 +94,7 @@ TEST_F(diff, a_page_that_changed_in_every_byte_is_one_run)
 	static char a[PAGE], b[PAGE];
 
 	memset(a, 1, PAGE);
-	EXPECT_EQ(1, compare(_metadata, self->way, a, b, PAGE, 16));
+	EXPECT_EQ(1, compare(_metadata, self->way, a, b, 16));
 }
 
 TEST_F(diff, runs_are_joined_when_nearer_than_asked_and_no_further)
@@ -112,8 +105,25 @@ TEST_F(diff, runs_are_joined_when_nearer_than_asked_and_no_further)
 		memset(a, 0, PAGE);
 		a[100] = 1;
 		a[101 + gap] = 1;
-		EXPECT_EQ(gap < 16 ? 1 : 2, compare(_metadata, self->way, a, b, PAGE, 16));
+		EXPECT_EQ(gap < 16 ? 1 : 2, compare(_metadata, self->way, a, b, 16));
 	}
+}
+
+TEST_F(diff, there_are_as_many_runs_as_there_can_be)
+{
+	static char a[PAGE], b[PAGE];
+
+	for (size_t first = 0; first < 2; first++) {
+		memset(a, 0, PAGE);
+		for (size_t i = first; i < PAGE; i += 2)
+			a[i] = 1;
+		EXPECT_EQ(DIFF_RUNS(1), compare(_metadata, self->way, a, b, 1));
+		EXPECT_EQ(1, compare(_metadata, self->way, a, b, 2));
+	}
+	memset(a, 0, PAGE);
+	for (size_t i = 0; i < PAGE; i += 17)
+		a[i] = 1;
+	EXPECT_EQ(DIFF_RUNS(16), compare(_metadata, self->way, a, b, 16));
 }
 
 TEST_F(diff, random_pages_agree_with_the_oracle)
@@ -122,31 +132,43 @@ TEST_F(diff, random_pages_agree_with_the_oracle)
 
 	srandom(7);
 	for (int round = 0; round < 3000; round++) {
-		size_t length = random() % 4 ? PAGE : (size_t)random() % PAGE;
 		int density = 1 + random() % 400;
 
 		for (size_t i = 0; i < PAGE; i++) {
 			b[i] = random();
 			a[i] = random() % density ? b[i] : (char)random();
 		}
-		compare(_metadata, self->way, a, b, length, (size_t)(1 + random() % 32));
+		compare(_metadata, self->way, a, b, 1 + random() % 32);
 	}
+}
+
+/* Bytes that differ in one bit only, each bit. */
+TEST_F(diff, every_bit_counts)
+{
+	static char a[PAGE], b[PAGE];
+
+	for (size_t i = 0; i < PAGE; i++)
+		a[i] = b[i] ^ 1 << (i / 2 * 5 % 8) * (i % 2);
+	for (size_t i = 0; i < 8; i++) {
+		a[i] = b[i] = 0x55;
+		a[i] ^= 1 << i;
+	}
+	compare(_metadata, self->way, a, b, 1);
+	compare(_metadata, self->way, b, a, 1);
 }
 
 /* Each start, each length, in the middle and at both ends, so at every alignment. */
 TEST_F(diff, a_run_is_found_at_every_alignment_and_of_every_length)
 {
-	static char a[PAGE + 1], b[PAGE + 1];
+	static char a[PAGE], b[PAGE];
+	struct diff_run runs[DIFF_RUNS(16)];
 
 	for (size_t start = 0; start < PAGE; start += start >= 300 && start < PAGE - 300 ? 61 : 1) {
 		for (size_t n = 1; n <= 300 && start + n <= PAGE; n += n < 140 ? 1 : 13) {
-			size_t at = start % 7, end;
-
 			memset(a + start, 1, n);
-			ASSERT_EQ(1, diff_next_by(self->way, a, b, PAGE, 16, &at, &end));
-			ASSERT_EQ(start, at);
-			ASSERT_EQ(start + n, end);
-			ASSERT_EQ(0, diff_next_by(self->way, a, b, PAGE, 16, &end, &at));
+			ASSERT_EQ(1, self->way->page(a, b, 16, runs));
+			ASSERT_EQ(start, runs[0].start);
+			ASSERT_EQ(start + n, runs[0].end);
 			memset(a + start, 0, n);
 		}
 	}
@@ -161,39 +183,35 @@ TEST_F(diff, a_gap_is_found_at_every_alignment)
 		for (size_t gap = 1; gap < 40; gap++) {
 			memset(a, 1, PAGE);
 			memset(a + start, 0, gap);
-			ASSERT_EQ(gap < 16 ? 1 : 2, compare(_metadata, self->way, a, b, PAGE, 16));
+			ASSERT_EQ(gap < 16 ? 1 : 2, compare(_metadata, self->way, a, b, 16));
 		}
 	}
 }
 
 /* Pages that do not begin at a page's boundary, whose neighbours differ in every byte. */
-TEST_F(diff, nothing_beyond_the_length_is_looked_at)
+TEST_F(diff, nothing_beyond_the_page_is_looked_at)
 {
-	static char a[PAGE + 256], b[PAGE + 256];
+	static char a[PAGE + 128], b[PAGE + 128];
 
-	for (size_t shift = 0; shift < 64; shift++) {
-		for (size_t length = 0; length < 300; length++) {
-			memset(a, 1, sizeof(a));
-			memset(a + shift, 0, length);
-			ASSERT_EQ(0, compare(_metadata, self->way, a + shift, b, length, 16));
-		}
+	for (size_t shift = 0; shift < 128; shift++) {
+		memset(a, 1, sizeof(a));
+		memset(a + shift, 0, PAGE);
+		ASSERT_EQ(0, compare(_metadata, self->way, a + shift, b + shift, 16));
 	}
 }
 
 TEST(the_best_way_is_taken_and_finds_the_same)
 {
 	static char a[PAGE], b[PAGE];
-	size_t start = 0, end;
+	struct diff_run runs[DIFF_RUNS(16)];
 
 	a[77] = 1;
 	a[99] = 1;
-	ASSERT_EQ(1, diff_next(a, b, PAGE, 16, &start, &end));
-	EXPECT_EQ(77, start);
-	EXPECT_EQ(78, end);
-	start = end;
-	ASSERT_EQ(1, diff_next(a, b, PAGE, 16, &start, &end));
-	EXPECT_EQ(99, start);
-	EXPECT_EQ(100, end);
+	ASSERT_EQ(2, diff_page(a, b, 16, runs));
+	EXPECT_EQ(77, runs[0].start);
+	EXPECT_EQ(78, runs[0].end);
+	EXPECT_EQ(99, runs[1].start);
+	EXPECT_EQ(100, runs[1].end);
 }
 
 TEST_HARNESS_MAIN

@@ -29,14 +29,12 @@
  * @region: the region
  * @page: the page at hand
  * @noted: a range of it is among the transaction's
- * @fn: what to do with each run
  */
 struct walk {
 	struct tx *tx;
 	struct region *region;
 	const struct track_page *page;
 	bool noted;
-	range_fn *fn;
 };
 
 static bool inside(const struct region *region, const struct log_range *range)
@@ -148,22 +146,38 @@ static int note_page(struct walk *walk, uint64_t start, uint64_t end)
 	return note_dirty(walk->region, start, end);
 }
 
+/* The bytes may move, and the ranges with them. */
+static int grow_bytes(struct tx *tx, size_t more)
+{
+	uintptr_t before = (uintptr_t)tx->bytes;
+	int err = tx_grow(tx, more, 0);
+
+	for (size_t i = 0; i < tx->n_ranges && !err; i++)
+		tx->ranges[i].data = tx->bytes + ((uintptr_t)tx->ranges[i].data - before);
+	return err;
+}
+
+static int reserve_bytes(struct tx *tx, size_t more)
+{
+	return tx->n_bytes + more <= tx->max_bytes ? 0 : grow_bytes(tx, more);
+}
+
 /*
  * A changed run is copied while no explicit transaction can declare bytes: what one
- * stores into bytes declared later never gets into this record.  The copy may move, so
- * the range keeps its place as an offset until all are gathered.
+ * stores into bytes declared later never gets into this record.
  */
-static int add_changed(void *arg, uint64_t start, uint64_t end)
+static inline int add_changed(void *arg, uint64_t start, uint64_t end)
 {
 	struct walk *walk = arg;
 	struct tx *tx = walk->tx;
-	size_t at = tx->n_bytes;
+	char *copy;
 
-	if (tx_reserve(tx, end - start, 0) || reserve_ranges(tx, 1))
+	if (reserve_bytes(tx, end - start) || reserve_ranges(tx, 1))
 		return -ENOMEM;
-	memcpy(tx->bytes + at, walk->region->base + start, end - start);
+	copy = tx->bytes + tx->n_bytes;
+	memcpy(copy, walk->region->base + start, end - start);
 	tx->n_bytes += end - start;
-	add_range(tx, walk->region, start, end, (void *)(uintptr_t)at);
+	add_range(tx, walk->region, start, end, copy);
 	return walk->noted ? 0 : note_page(walk, start, end);
 }
 
@@ -177,9 +191,10 @@ static int undo_changed(void *arg, uint64_t start, uint64_t end)
 	return 0;
 }
 
-static int walk_page(void *arg, const struct track_page *page)
+/* Call @fn for each run of changed bytes that no explicit transaction declared; it becomes part. */
+static inline __attribute__((always_inline))
+int walk_page(struct walk *walk, const struct track_page *page, range_fn *fn)
 {
-	struct walk *walk = arg;
 	uint64_t base = page->page << TRACK_PAGE_SHIFT;
 	struct diff_run runs[DIFF_RUNS(JOIN)];
 	unsigned int n, i;
@@ -190,7 +205,7 @@ static int walk_page(void *arg, const struct track_page *page)
 	n = diff_page(page->live, page->committed, JOIN, runs);
 	for (i = 0; i < n && !err; i++)
 		err = parts_gaps(walk->region->parts, base + runs[i].start, base + runs[i].end,
-				 walk->fn, walk);
+				 fn, walk);
 	return err;
 }
 
@@ -200,14 +215,18 @@ static int gather_page(void *arg, const struct track_page *page)
 	struct walk *walk = arg;
 	int err = log_fits(walk->region->log, walk->tx->n_ranges + 1, walk->tx->n_bytes + 1);
 
-	return err ? err : walk_page(walk, page);
+	return err ? err : walk_page(walk, page, add_changed);
 }
 
-/* Call @fn for each run of changed bytes of a region, as offsets in it, by way of @visit. */
-static int walk_region(struct tx *tx, struct region *region,
-		       int (*visit)(void *arg, const struct track_page *page), range_fn *fn)
+static int undo_page(void *arg, const struct track_page *page)
 {
-	struct walk walk = { .tx = tx, .region = region, .fn = fn };
+	return walk_page(arg, page, undo_changed);
+}
+
+static int walk_region(struct tx *tx, struct region *region,
+		       int (*visit)(void *walk, const struct track_page *page))
+{
+	struct walk walk = { .tx = tx, .region = region };
 	struct tracker *tracker = region->tracker;
 	int err;
 
@@ -223,9 +242,7 @@ static int gather_changed(struct tx *tx)
 	int err = 0;
 
 	for (i = 0; i < tx->n_tracked && !err; i++)
-		err = walk_region(tx, tx->tracked[i], gather_page, add_changed);
-	for (i = 0; i < tx->n_ranges; i++)
-		tx->ranges[i].data = tx->bytes + (uintptr_t)tx->ranges[i].data;
+		err = walk_region(tx, tx->tracked[i], gather_page);
 	return err;
 }
 
@@ -253,22 +270,23 @@ static int append(struct truncator *tr, struct tx *tx, bool durable, uint64_t *l
 /*
  * The ranges of one page, that begin at @range, are in the log, or @lsn is 0: a committed state
  * that outlives the transaction takes their bytes, then the page may be written back again.
- * Returns how many they are.
+ * Returns how many they are; none lies in two pages.
  */
 static size_t finish_page(struct region *region, const struct log_range *range, size_t left,
 			  uint64_t lsn)
 {
 	const struct track_ops *ops = region->tracker->ops;
 	uint64_t page = page_of(region, range);
+	uint64_t base = range->offset & -TRACK_PAGE_SIZE;
 	char *to = lsn && ops->keep ? ops->keep(region->tracker, page) : NULL;
 	size_t n = 0;
 
 	do {
 		if (to)
-			memcpy(to + (range[n].offset & (TRACK_PAGE_SIZE - 1)), range[n].data,
-			       range[n].length);
+			memcpy(to + (range[n].offset - base), range[n].data, range[n].length);
 		n++;
-	} while (n < left && inside(region, &range[n]) && page_of(region, &range[n]) == page);
+	} while (n < left && range[n].offset - base < TRACK_PAGE_SIZE &&
+		 range[n].segment == range->segment);
 	if (ops->release)
 		ops->release(region->tracker, page, page, lsn);
 	return n;
@@ -365,7 +383,7 @@ static int abort_region(struct tx *tx, struct region *region)
 
 	if (tracker->ops->restore && !region->parts)
 		return tracker->ops->restore(tracker, tx_tid(tx));
-	err = walk_region(tx, region, walk_page, undo_changed);
+	err = walk_region(tx, region, undo_page);
 	return err ? err : tracker->ops->end(tracker, tx_tid(tx), 0);
 }
 

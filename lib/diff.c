@@ -23,36 +23,33 @@
 #define RACY	__attribute__((no_sanitize("thread")))
 #define INLINE	static inline __attribute__((always_inline))
 
-/* Where the list of runs is. */
-struct place {
+/* The runs that were found; @end is that of the last one, or too far back to be joined to. */
+struct list {
 	struct diff_run *runs;
 	unsigned int n;
 	unsigned int join;
+	unsigned int end;
 };
 
-INLINE RACY void add_run(struct place *place, unsigned int start, unsigned int end)
+INLINE RACY void add_run(struct list *list, unsigned int start, unsigned int end)
 {
-	struct diff_run *last = place->runs + place->n - 1;
-
-	if (place->n && start - last->end < place->join) {
-		last->end = end;
-		return;
-	}
-	place->runs[place->n++] = (struct diff_run) { .start = start, .end = end };
+	if (start - list->end >= list->join)
+		list->runs[list->n++].start = start;
+	list->runs[list->n - 1].end = end;
+	list->end = end;
 }
 
 /* @changed: a bit for each of the 64 bytes from @at on, the first one's the lowest */
-INLINE RACY void add_runs(struct place *place, unsigned int at, uint64_t changed)
+INLINE RACY void add_runs(struct list *list, unsigned int at, uint64_t changed)
 {
 	while (changed) {
 		unsigned int first = __builtin_ctzll(changed);
-		uint64_t rest = ~(changed >> first);
-		/* The shift brought in zeros, so that only a word of ones has no rest. */
-		unsigned int n = rest ? __builtin_ctzll(rest) : 64;
+		/* The carry of its first bit clears the run and stops behind it, if that is in the word. */
+		uint64_t rest = changed + (1ULL << first);
+		unsigned int end = rest ? __builtin_ctzll(rest) : 64;
 
-		add_run(place, at + first, at + first + n);
-		/* Adding at the run's first bit carries through the run. */
-		changed &= changed + (1ULL << first);
+		add_run(list, at + first, at + end);
+		changed &= rest;
 	}
 }
 
@@ -63,16 +60,17 @@ typedef uint64_t changed_fn(const char *a, const char *b);
 INLINE RACY unsigned int find_runs(equal_fn *equal256, changed_fn *changed64, const char *a,
 				   const char *b, unsigned int join, struct diff_run *runs)
 {
-	struct place place = { .runs = runs, .join = join };
+	struct list list = { .runs = runs, .join = join, .end = -join };
 	unsigned int at, i;
 
 	for (at = 0; at < DIFF_PAGE; at += BLOCK) {
 		if (equal256(a + at, b + at))
 			continue;
+#pragma GCC unroll 4
 		for (i = at; i < at + BLOCK; i += 64)
-			add_runs(&place, i, changed64(a + i, b + i));
+			add_runs(&list, i, changed64(a + i, b + i));
 	}
-	return place.n;
+	return list.n;
 }
 
 /* The exclusive or of eight bytes, the first one the lowest. */

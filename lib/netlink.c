@@ -222,18 +222,21 @@ static int request(struct channel *channel, const struct nlmsghdr *nlh)
 }
 
 /*
- * Send a command that answers only if it fails.  The kernel runs it inside
+ * After a command that answers only if it fails.  The kernel runs it inside
  * sendto(2), so when that returns an error message is there or never will be.
  */
+static int take_error_if_any(struct channel *channel)
+{
+	int ret = take_answer(channel, MSG_DONTWAIT);
+
+	return ret == 1 ? 0 : ret;
+}
+
 static int run(struct channel *channel, const struct nlmsghdr *nlh)
 {
-	int ret;
+	int err = send_command(channel, nlh);
 
-	ret = send_command(channel, nlh);
-	if (ret)
-		return ret;
-	ret = take_answer(channel, MSG_DONTWAIT);
-	return ret == 1 ? 0 : ret;
+	return err ? err : take_error_if_any(channel);
 }
 
 static const char not_loaded[] =
@@ -332,7 +335,19 @@ int netlink_create(struct netlink *nl, const struct netlink_region *region)
 	return ret;
 }
 
-int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags)
+/* run(), without the look for an error if @first tells that there is none. */
+static int run_end(struct channel *channel, const struct nlmsghdr *nlh, const uint32_t *first)
+{
+	bool tells = __atomic_load_n(first, __ATOMIC_ACQUIRE);
+	int err = send_command(channel, nlh);
+
+	if (err || (tells && !__atomic_load_n(first, __ATOMIC_ACQUIRE)))
+		return err;
+	return take_error_if_any(channel);
+}
+
+int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags,
+		const uint32_t *first)
 {
 	struct nlmsghdr *nlh;
 	int err;
@@ -342,7 +357,7 @@ int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t
 	mnl_attr_put_u32(nlh, RVM_TRACK_A_TID, tid);
 	mnl_attr_put_u64(nlh, RVM_TRACK_A_LSN, lsn);
 	mnl_attr_put_u32(nlh, RVM_TRACK_A_FLAGS, flags);
-	err = run(&nl->quick, nlh);
+	err = run_end(&nl->quick, nlh, first);
 	pthread_mutex_unlock(&nl->quick.lock);
 	return err;
 }

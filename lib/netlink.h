@@ -98,10 +98,13 @@ int netlink_create(struct netlink *nl, const struct netlink_region *region);
  * @tid: the transaction
  * @lsn: end of its log record
  * @flags: enum rvm_track_end_flags
+ * @first: the head of the transaction's chain, which a command that fails leaves as it is; if it
+ *         is not 0 before and is afterwards, the socket is not asked for an error
  *
  * Return: 0 or a negative errno, with a text.
  */
-int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags);
+int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags,
+		const uint32_t *first);
 
 /**
  * netlink_arm() - RVM_TRACK_CMD_ARM

@@ -112,13 +112,10 @@ static int cut_out(void *arg, uint64_t start, uint64_t end)
 	return parts_gaps(gaps->part, start, end, gaps->fn, gaps->arg);
 }
 
-int parts_gaps(const struct tx_part *part, uint64_t start, uint64_t end, range_fn *fn, void *arg)
+int part_gaps(const struct tx_part *part, uint64_t start, uint64_t end, range_fn *fn, void *arg)
 {
-	struct gaps gaps = { .fn = fn, .arg = arg };
+	struct gaps gaps = { .part = part->next_in_region, .fn = fn, .arg = arg };
 
-	if (!part)
-		return fn(arg, start, end);
-	gaps.part = part->next_in_region;
 	return rangeset_gaps(&part->ranges, start, end, cut_out, &gaps);
 }
 

@@ -73,6 +73,9 @@ void parts_lock(struct region *region);
 /** parts_unlock() - after parts_lock() */
 void parts_unlock(struct region *region);
 
+/** part_gaps() - parts_gaps(), where there is a part */
+int part_gaps(const struct tx_part *part, uint64_t start, uint64_t end, range_fn *fn, void *arg);
+
 /**
  * parts_gaps() - walk the pieces of bytes that no explicit transaction declared
  * @part: a region's first part, after parts_lock()
@@ -83,7 +86,11 @@ void parts_unlock(struct region *region);
  *
  * Return: 0 or what @fn returned.
  */
-int parts_gaps(const struct tx_part *part, uint64_t start, uint64_t end, range_fn *fn, void *arg);
+static inline int parts_gaps(const struct tx_part *part, uint64_t start, uint64_t end,
+			     range_fn *fn, void *arg)
+{
+	return part ? part_gaps(part, start, end, fn, arg) : fn(arg, start, end);
+}
 
 /** part_share() - let tracked transactions on the region see the part */
 void part_share(struct tx_part *part);

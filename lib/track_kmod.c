@@ -514,6 +514,12 @@ static bool cool(struct kmod *kmod)
 	return visit(kmod, first_of(&kmod->ctl->hot), cool_page, kmod) || kmod->hot != before;
 }
 
+static int end_chain(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
+{
+	return netlink_end(kmod->nl, kmod->fd, tid, lsn, flags,
+			   &kmod->ctl->tx[tid % RVM_TRACK_TXS].first);
+}
+
 /* End all transactions that collect saw, and the one that runs. */
 static int finish(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
 {
@@ -521,11 +527,11 @@ static int finish(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
 	int err;
 
 	kmod->strays += count_of(&kmod->ctl->tx[0]);
-	err = netlink_end(kmod->nl, kmod->fd, tid, lsn, flags | RVM_TRACK_END_STRAYS);
+	err = end_chain(kmod, tid, lsn, flags | RVM_TRACK_END_STRAYS);
 	flags &= ~RVM_TRACK_END_HOT;
 	for (i = 1; kmod->late && i < RVM_TRACK_TXS && !err; i++) {
 		if (kmod->seen[i])
-			err = netlink_end(kmod->nl, kmod->fd, kmod->seen[i], lsn, flags);
+			err = end_chain(kmod, kmod->seen[i], lsn, flags);
 		kmod->seen[i] = 0;
 	}
 	kmod->late = false;

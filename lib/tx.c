@@ -91,26 +91,31 @@ int tx_begin(struct txs *txs, bool restore, struct tx **out)
 	return *out ? 0 : -ENOMEM;
 }
 
+static int add_tracked(struct tx *tx, struct region *region)
+{
+	struct region **more = tx->tracked;
+
+	if (tx->n_tracked == tx->max_tracked)
+		more = grown(more, &tx->max_tracked, tx->n_tracked + 1, sizeof(*more));
+	if (!more)
+		return err_set(ENOMEM, "out of memory for a transaction");
+	tx->tracked = more;
+	tx->tracked[tx->n_tracked++] = region;
+	return 0;
+}
+
 /* The regions to track, by address: the one order in which all begins wait. */
 static int choose_regions(struct txs *txs, struct region *only, struct tx *tx)
 {
-	size_t n = 0;
+	int err = 0;
 
 	pthread_rwlock_rdlock(&txs->regions->lock);
-	for (struct region *r = txs->regions->first; r; r = r->next)
-		n++;
-	free(tx->tracked);
-	tx->tracked = malloc((n + 1) * sizeof(*tx->tracked));
-	n = 0;
-	for (struct region *r = txs->regions->first; r && tx->tracked; r = r->next)
+	for (struct region *r = txs->regions->first; r && !err; r = r->next)
 		if (r->tracker->ops->tracks && (!only || r == only))
-			tx->tracked[n++] = r;
+			err = add_tracked(tx, r);
 	pthread_rwlock_unlock(&txs->regions->lock);
-	if (!tx->tracked)
-		return err_set(ENOMEM, "out of memory for a transaction");
-	tx->n_tracked = n;
-	if (n)
-		return 0;
+	if (err || tx->n_tracked)
+		return err;
 	if (only)
 		return err_set(EOPNOTSUPP, "the region at %p is mapped without a tracker (%s)",
 			       only->base, only->why);

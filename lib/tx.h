@@ -80,6 +80,7 @@ struct tx_watch {
  * @max_undo: room
  * @tracked: the regions that are tracked for it, by address
  * @n_tracked: how many; 0: the transaction is explicit
+ * @max_tracked: room
  * @bytes: explicit: the old values; tracked: the new ones on their way to the log
  * @n_bytes: bytes used
  * @max_bytes: room
@@ -106,6 +107,7 @@ struct tx {
 	size_t max_undo;
 	struct region **tracked;
 	size_t n_tracked;
+	size_t max_tracked;
 	char *bytes;
 	size_t n_bytes;
 	size_t max_bytes;

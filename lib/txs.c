@@ -269,6 +269,7 @@ static void free_memory(struct tx *tx)
 	tx->ranges = NULL;
 	tx->watches = NULL;
 	tx->max_undo = 0;
+	tx->max_tracked = 0;
 	tx->max_bytes = 0;
 	tx->max_ranges = 0;
 }

@@ -2,8 +2,10 @@
 /* Truncation against a tracker that behaves as the kernel module may at its worst. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
@@ -222,6 +224,53 @@ TEST_F(truncate, a_page_that_stayed_busy_is_written_by_the_next_truncation)
 	ASSERT_EQ(0, truncate_log(&self->tr));
 	EXPECT_EQ(false, self->fake->dirty[2]);
 	EXPECT_EQ('e', in_segment(self->segment, 3));
+}
+
+TEST_F(truncate, of_pages_side_by_side_only_the_busy_one_stays_dirty)
+{
+	for (int i = 1; i <= 3; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	self->fake->owned[2] = true;
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ(1, dirty_count(&self->region->dirty));
+	self->fake->owned[2] = false;
+	for (int i = 1; i <= 3; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'p' + i));
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ(0, dirty_count(&self->region->dirty));
+	for (int i = 1; i <= 3; i++)
+		EXPECT_EQ('p' + i, in_segment(self->segment, i));
+	EXPECT_EQ(0, held(self->fake));
+}
+
+/* Whatever it does meanwhile, it has done when truncator_stop() returns. */
+static atomic_int slow_began, slow_ended;
+
+static void be_slow(struct fake *fake)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+
+	slow_began = 1;
+	nanosleep(&pause, NULL);
+	slow_ended = 1;
+}
+
+TEST_F(truncate, a_stopped_truncator_does_nothing_any_more)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	self->fake->after_first = be_slow;
+	truncator_set_percent(&self->tr, 1);
+	truncator_kick(&self->tr);
+	ASSERT_LT(0, log_used(self->log));
+	while (!slow_began)
+		nanosleep(&pause, NULL);
+	truncator_stop(&self->tr);
+	EXPECT_EQ(1, slow_ended);
+	EXPECT_EQ(0, log_used(self->log));
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
 }
 
 /* The owner commits newer bytes, somebody calls msync, reclaim may take the page. */

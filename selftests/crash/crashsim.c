@@ -26,7 +26,7 @@
 
 #define STATES		100000
 #define STATES_QUICK	20000	/* in the VM and under sanitizers, which are slow */
-#define FAULTS		5000	/* of so many images one is recovered with faults */
+#define FAULTS		10000	/* of so many images one is recovered with faults */
 #define RANDOM_RUNS	300	/* random programs at least */
 #define TRIES		8	/* of a program with threads, to see it fail again */
 #define JOBS		64

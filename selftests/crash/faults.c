@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Recovery of the disk in memory, with crashes and errors at each of its calls. */
+#include <limits.h>
+
 #include "blocks.h"
 #include "err.h"
 #include "faults.h"
@@ -10,7 +12,7 @@
 
 #define DEPTH	2
 
-/* What a call does that is not to succeed, and what is on the disk afterwards. */
+/* What happens at a call, and what is on the disk afterwards. */
 enum fault {
 	POWER_OLD,	/* power is lost at the call, nothing that was not synced survives */
 	POWER_NEW,	/* the same, all of it survives */
@@ -18,12 +20,60 @@ enum fault {
 	ERROR_ON,	/* the call returns EIO; power stays */
 	ERROR_OLD,	/* the call returns EIO, then power is lost */
 	ERROR_SOME,
+	ERRORS_ON,	/* this call and all after it return EIO: what follows an error, too */
+	ERRORS_SOME,	/* the same, then power is lost */
+	ERROR_POWER,	/* the call returns EIO, and power is lost at the next one */
+	NO_SPACE,	/* the call returns ENOSPC; power stays */
+	SHORT_ON,	/* the call transfers a part: no error */
+	SHORT_ERROR,	/* the same, and the call for the rest returns EIO */
+	SHORT_POWER,	/* the same, and power is lost there */
 	FAULTS,
 };
 
-static const char *const fault_names[] = {
-	"power lost, old sectors", "power lost, new sectors", "power lost, some sectors",
-	"EIO", "EIO, then power lost, old sectors", "EIO, then power lost, some sectors",
+#define NEVER	UINT_MAX
+
+/**
+ * struct kind - what a fault is made of
+ * @name: what is told of it
+ * @err: what the call returns; 0: power is lost there
+ * @on: so do all calls after it
+ * @next: what the next call returns, or 0
+ * @power_next: power is lost at the next call
+ * @loss: the choice of mem_power_loss() afterwards, or NEVER: power stays
+ */
+static const struct kind {
+	const char *name;
+	int err;
+	bool on;
+	int next;
+	bool power_next;
+	unsigned int loss;
+} kinds[FAULTS] = {
+	[POWER_OLD] = { "power lost, old sectors", .loss = 0 },
+	[POWER_NEW] = { "power lost, new sectors", .loss = 1 },
+	[POWER_SOME] = { "power lost, some sectors", .loss = 2 },
+	[ERROR_ON] = { "EIO", .err = -EIO, .loss = NEVER },
+	[ERROR_OLD] = { "EIO, then power lost, old sectors", .err = -EIO, .loss = 0 },
+	[ERROR_SOME] = { "EIO, then power lost, some sectors", .err = -EIO, .loss = 2 },
+	[ERRORS_ON] = { "EIO from there on", .err = -EIO, .on = true, .loss = NEVER },
+	[ERRORS_SOME] = {
+		"EIO from there on, then power lost, some sectors",
+		.err = -EIO, .on = true, .loss = 2
+	},
+	[ERROR_POWER] = {
+		"EIO, power lost at the next call, some sectors",
+		.err = -EIO, .power_next = true, .loss = 2
+	},
+	[NO_SPACE] = { "ENOSPC", .err = -ENOSPC, .loss = NEVER },
+	[SHORT_ON] = { "a part transferred", .err = MEM_SHORT, .loss = NEVER },
+	[SHORT_ERROR] = {
+		"a part transferred, EIO for the rest",
+		.err = MEM_SHORT, .next = -EIO, .loss = NEVER
+	},
+	[SHORT_POWER] = {
+		"a part transferred, power lost before the rest, some sectors",
+		.err = MEM_SHORT, .power_next = true, .loss = 2
+	},
 };
 
 /* struct image - a copy of all files */
@@ -157,7 +207,7 @@ static bool wrong(const struct search *s, unsigned int depth, const char *what)
 	n = snprintf(s->text, s->room, "recovery with faults: %s", what);
 	for (i = 0; i < depth && n < s->room; i++)
 		n += snprintf(s->text + n, s->room - n, "; at call %u of recovery %u: %s",
-			      s->at[i], i + 1, fault_names[s->what[i]]);
+			      s->at[i], i + 1, kinds[s->what[i]].name);
 	return false;
 }
 
@@ -178,54 +228,58 @@ static bool finish(const struct search *s, unsigned int depth)
 	return value == segments_hash() || wrong(s, depth, "another state the second time");
 }
 
+/* The next recovery meets a fault at that call. */
+static void arrange(const struct kind *kind, unsigned int at)
+{
+	mem.power_at = kind->err ? kind->power_next ? at + 1 : 0 : at;
+	mem.fail_at = kind->err ? at : 0;
+	mem.fail_err = kind->err;
+	mem.fail_on = kind->on;
+	mem.fail_next = kind->next;
+}
+
 /* Recovers with that fault; *@hit: there was such a call. */
 static bool recover_with(struct search *s, unsigned int depth, bool *hit)
 {
 	enum fault what = s->what[depth];
-	bool power = what <= POWER_SOME;
+	const struct kind *kind = &kinds[what];
 	int err;
 
-	mem.power_at = power ? s->at[depth] : 0;
-	mem.fail_at = power ? 0 : s->at[depth];
-	mem.fail_err = -EIO;
+	arrange(kind, s->at[depth]);
 	err = recover();
 	*hit = mem.dead || mem.failed;
 	++*s->faults;
 	if (!err && mem.dead)
 		return wrong(s, depth + 1, "success without power");
+	if (!err && kind->on && mem.failed > 1)
+		return wrong(s, depth + 1, "success without a disk");
+	if (err && what == SHORT_ON)
+		return wrong(s, depth + 1, err_text());
 	if (!err && !expected(s, segments_hash()))
 		return wrong(s, depth + 1, "success with another state");
-	switch (what) {
-	case POWER_OLD:
-	case ERROR_OLD:
-		mem_power_loss(0);
-		break;
-	case POWER_NEW:
-		mem_power_loss(1);
-		break;
-	case POWER_SOME:
-	case ERROR_SOME:
-		mem_power_loss(2 + s->at[depth]);
-		break;
-	default:
+	if (kind->loss == NEVER)
 		mem_heal();
-	}
+	else
+		mem_power_loss(kind->loss < 2 ? kind->loss : 2 + s->at[depth]);
 	return true;
 }
 
 static bool search(struct search *s, unsigned int depth);
 
-/* All faults at the calls from the first to the last; the second recovery has one of each kind. */
+/*
+ * All faults at the calls from the first to the last.  The second recovery has two at each, other
+ * ones after another fault of the first, so that each pair comes up.
+ */
 static bool search_calls(struct search *s, unsigned int depth, const struct image *image)
 {
-	unsigned int call, what;
+	unsigned int call, i, first = depth ? s->at[0] + s->what[0] : 0;
 	bool hit = true;
 
 	for (call = 1; hit; call++) {
-		for (what = depth ? call % 3 : 0; what < FAULTS; what += depth ? 3 : 1) {
+		for (i = 0; i < (depth ? 2 : FAULTS); i++) {
 			put_back(image);
 			s->at[depth] = call;
-			s->what[depth] = what;
+			s->what[depth] = (first + 2 * depth * call + i) % FAULTS;
 			if (!recover_with(s, depth, &hit))
 				return false;
 			if (hit && !search(s, depth + 1))

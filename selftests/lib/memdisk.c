@@ -110,6 +110,10 @@ int mem_count(void)
 		mem.failed++;
 		return mem.fail_err;
 	}
+	if (mem.fail_at && call == mem.fail_at + 1 && mem.fail_next) {
+		mem.failed++;
+		return mem.fail_next;
+	}
 	return 0;
 }
 
@@ -324,6 +328,16 @@ static void finish_write(struct mem_file *file, uint64_t offset, uint64_t length
 	tell(&event);
 }
 
+/* Whole sectors of what is written at once, about a half. */
+static uint64_t part_of(uint64_t length)
+{
+	uint64_t half = length / 2 - length / 2 % mem.sector;
+
+	if (length <= mem.sector)
+		return length;
+	return half ? half : mem.sector;
+}
+
 ssize_t mem_pwritev(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
 {
 	struct mem_file *file = mem_file(fd);
@@ -342,8 +356,8 @@ ssize_t mem_pwritev(int fd, const struct iovec *iov, int count, uint64_t offset,
 	for (i = 0; i < count; i++) {
 		uint64_t n = iov[i].iov_len;
 
-		if (err == MEM_SHORT && n > MEM_SECTOR)
-			n = (n / 2 / MEM_SECTOR + 1) * MEM_SECTOR;
+		if (err == MEM_SHORT)
+			n = part_of(n);
 		if (at + n > file->size && mem_grow(file, at + n))
 			return -ENOSPC;
 		memcpy(file->data + at, iov[i].iov_base, n);
@@ -461,6 +475,7 @@ void mem_heal(void)
 	mem.calls = 0;
 	mem.fail_at = 0;
 	mem.fail_on = false;
+	mem.fail_next = 0;
 	mem.power_at = 0;
 	mem.dead = false;
 	mem.failed = 0;

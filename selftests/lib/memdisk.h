@@ -93,6 +93,7 @@ struct mem_event {
  * @fail_at: the call that fails, from 1; 0: none
  * @fail_err: what it returns, negative; MEM_SHORT: it transfers only a part
  * @fail_on: all calls from there on fail
+ * @fail_next: what the call after it returns, or 0
  * @power_at: the call at which power is lost, from 1; 0: none
  * @dead: power is lost: nothing works any more
  * @sync_writes: writes that sync are to be had
@@ -109,6 +110,7 @@ struct mem {
 	unsigned int fail_at;
 	int fail_err;
 	bool fail_on;
+	int fail_next;
 	unsigned int power_at;
 	atomic_bool dead;
 	bool sync_writes;

@@ -239,6 +239,101 @@ TEST_F(log, open_refuses_other_versions_and_unknown_features)
 	ASSERT_EQ(0, log_close(self->log));
 }
 
+static uint32_t sector_told;
+
+static int odd_geometry(int fd, struct os_geometry *geometry)
+{
+	int err = os_real.geometry(fd, geometry);
+
+	geometry->sector = sector_told;
+	return err;
+}
+
+static int no_geometry(int fd, struct os_geometry *geometry)
+{
+	return -EIO;
+}
+
+static int no_lock(int fd)
+{
+	return -ENOLCK;
+}
+
+static int no_access(int fd)
+{
+	return -EACCES;
+}
+
+TEST_F(log, open_refuses_sectors_that_fit_into_no_block)
+{
+	static const uint32_t sectors[] = { 520, 3000, 8192 };
+	unsigned int i;
+
+	os.geometry = odd_geometry;
+	for (i = 0; i < sizeof(sectors) / sizeof(*sectors); i++) {
+		sector_told = sectors[i];
+		EXPECT_EQ(-EINVAL, log_open(self->path, 0, false, &self->log));
+		EXPECT_NE(NULL, strstr(err_text(), "bytes are not supported"));
+	}
+	sector_told = 4096;
+	ASSERT_EQ(0, log_open(self->path, 0, false, &self->log));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, open_tells_what_it_cannot_learn_or_lock)
+{
+	os.geometry = no_geometry;
+	EXPECT_EQ(-EIO, log_open(self->path, 0, false, &self->log));
+	EXPECT_NE(NULL, strstr(err_text(), "cannot learn its size"));
+	os = os_real;
+	os.lock = no_lock;
+	EXPECT_EQ(-ENOLCK, log_open(self->path, 0, false, &self->log));
+	EXPECT_NE(NULL, strstr(err_text(), "cannot lock it"));
+	os.lock = no_access;
+	EXPECT_EQ(-EBUSY, log_open(self->path, 0, false, &self->log));
+	EXPECT_NE(NULL, strstr(err_text(), "another process has it open"));
+	os = os_real;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	os.geometry = no_geometry;
+	EXPECT_EQ(-EIO, log_take_space(self->log, 2 * AREA, &(uint64_t){ 0 }));
+	os = os_real;
+	EXPECT_EQ(0, log_error(self->log));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+static int no_random(void *buf, size_t length)
+{
+	return -EIO;
+}
+
+TEST_F(log, a_segment_without_an_identity_is_not_entered)
+{
+	uint32_t id;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	os.random = no_random;
+	EXPECT_EQ(-EIO, log_name_segment(self->log, "/some/segment", 4096, &id));
+	EXPECT_NE(NULL, strstr(err_text(), "no random bytes"));
+	EXPECT_EQ(0, log_segments(self->log));
+	os = os_real;
+	EXPECT_EQ(0, log_name_segment(self->log, "/some/segment", 4096, &id));
+	EXPECT_EQ(1, log_segments(self->log));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, what_is_too_large_for_the_log_is_refused_without_flush_as_well)
+{
+	static const char bytes[2 * AREA];
+	struct log_range range = { .segment = 1, .length = sizeof(bytes), .data = bytes };
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_EQ(-EFBIG, log_spool(self->log, 1, &range, 1, &lsn));
+	EXPECT_NE(NULL, strstr(err_text(), "can never fit"));
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
 TEST_F(log, open_refuses_a_log_that_was_cut_off)
 {
 	ASSERT_EQ(0, truncate(self->path, FILE_SIZE - 1));

@@ -219,6 +219,7 @@ TEST(a_log_in_use_grows_and_shrinks)
 		EXPECT_EQ(START + size, mem_find(LOG)->size);
 		log_state(use.log, &state);
 		EXPECT_EQ(size, state.size);
+		EXPECT_EQ(size, use.tr.size);
 		EXPECT_LE(size, state.head);
 		if (size != before) {
 			EXPECT_LE(last, state.head);
@@ -262,6 +263,48 @@ TEST(tickets_hold_over_a_change_of_size)
 	end_use(&use);
 	mem_power_loss(1);
 	EXPECT_EQ(12, recovered());
+}
+
+/* The truncator is not to wait for a fill level that the log cannot reach any more. */
+TEST(what_was_tried_in_vain_is_tried_again_at_another_size)
+{
+	struct use use;
+
+	ASSERT_EQ(0, prepare(LARGE));
+	ASSERT_EQ(0, begin_use(&use));
+	use.tr.retry = LARGE / 2;
+	ASSERT_EQ(0, log_resize_in_use(use.log, &use.tr, LARGE));
+	EXPECT_EQ(LARGE / 2, use.tr.retry);
+	ASSERT_EQ(0, log_resize_in_use(use.log, &use.tr, SMALL));
+	EXPECT_EQ(0, use.tr.retry);
+	end_use(&use);
+	EXPECT_EQ(10, recovered());
+}
+
+/* A block device, as large as the file in its place. */
+static int device_geometry(int fd, struct os_geometry *geometry)
+{
+	int err = mem_geometry(fd, geometry);
+
+	geometry->regular = false;
+	geometry->device = true;
+	return err;
+}
+
+TEST(a_device_that_has_grown_since_it_was_opened_has_its_new_size)
+{
+	struct use use;
+
+	ASSERT_EQ(0, prepare(SMALL));
+	os.geometry = device_geometry;
+	ASSERT_EQ(0, begin_use(&use));
+	EXPECT_EQ(-ENOSPC, log_resize_in_use(use.log, &use.tr, LARGE));
+	ASSERT_EQ(0, mem_grow(mem_find(LOG), START + LARGE));
+	ASSERT_EQ(0, log_resize_in_use(use.log, &use.tr, LARGE));
+	EXPECT_EQ(LARGE, area_size());
+	EXPECT_EQ(0, commit_to(&use, 11, 30));
+	end_use(&use);
+	EXPECT_EQ(30, recovered());
 }
 
 TEST(sizes_are_checked_and_nothing_has_changed)

@@ -2,12 +2,16 @@
 /* Truncation against a tracker that behaves as the kernel module may at its worst. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "kselftest_harness.h"
 
+#include "err.h"
+#include "increment.h"
 #include "log.h"
 #include "order.h"
 #include "recover.h"
@@ -30,6 +34,8 @@ struct fake {
 	int calls;
 	int fail_call;
 	void (*after_first)(struct fake *fake);
+	int relieved;
+	int relieve_err;
 };
 
 static struct fake *to_fake(struct tracker *tracker)
@@ -79,6 +85,12 @@ static int fake_writeback(struct tracker *tracker, const uint64_t *pages, size_t
 	return 0;
 }
 
+static int fake_relieve(struct tracker *tracker)
+{
+	to_fake(tracker)->relieved++;
+	return to_fake(tracker)->relieve_err;
+}
+
 static void fake_close(struct tracker *tracker)
 {
 }
@@ -90,6 +102,7 @@ static const struct track_ops fake_ops = {
 	.hold = fake_hold,
 	.release = fake_release,
 	.writeback = fake_writeback,
+	.relieve = fake_relieve,
 };
 
 FIXTURE(truncate)
@@ -224,6 +237,53 @@ TEST_F(truncate, a_page_that_stayed_busy_is_written_by_the_next_truncation)
 	EXPECT_EQ('e', in_segment(self->segment, 3));
 }
 
+TEST_F(truncate, of_pages_side_by_side_only_the_busy_one_stays_dirty)
+{
+	for (int i = 1; i <= 3; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	self->fake->owned[2] = true;
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ(1, dirty_count(&self->region->dirty));
+	self->fake->owned[2] = false;
+	for (int i = 1; i <= 3; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'p' + i));
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ(0, dirty_count(&self->region->dirty));
+	for (int i = 1; i <= 3; i++)
+		EXPECT_EQ('p' + i, in_segment(self->segment, i));
+	EXPECT_EQ(0, held(self->fake));
+}
+
+/* Whatever it does meanwhile, it has done when truncator_stop() returns. */
+static atomic_int slow_began, slow_ended;
+
+static void be_slow(struct fake *fake)
+{
+	const struct timespec pause = { .tv_nsec = 50000000 };
+
+	slow_began = 1;
+	nanosleep(&pause, NULL);
+	slow_ended = 1;
+}
+
+TEST_F(truncate, a_stopped_truncator_does_nothing_any_more)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	self->fake->after_first = be_slow;
+	truncator_set_percent(&self->tr, 1);
+	truncator_kick(&self->tr);
+	ASSERT_LT(0, log_used(self->log));
+	while (!slow_began)
+		nanosleep(&pause, NULL);
+	truncator_stop(&self->tr);
+	EXPECT_EQ(1, slow_ended);
+	EXPECT_EQ(0, log_used(self->log));
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+}
+
 /* The owner commits newer bytes, somebody calls msync, reclaim may take the page. */
 static void end_and_write(struct fake *fake)
 {
@@ -284,6 +344,136 @@ TEST_F(truncate, a_region_in_use_is_not_unmapped)
 	EXPECT_EQ(-EBUSY, truncate_unmap(&self->tr, self->region));
 	self->region->tracked = NULL;
 	EXPECT_EQ(self->region, self->regions.first);
+}
+
+static uint64_t head_of(struct log *log)
+{
+	struct log_state state;
+
+	log_state(log, &state);
+	return state.head;
+}
+
+TEST_F(truncate, a_step_writes_what_is_not_busy_and_moves_the_head_below_what_is)
+{
+	uint64_t before = head_of(self->log);
+	bool moved;
+
+	for (int i = 1; i <= 3; i++) {
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+		ASSERT_EQ(0, truncate_relieve(&self->tr));	/* flushes */
+	}
+	self->fake->owned[2] = true;
+	ASSERT_TRUE(increment_possible(&self->tr));
+	ASSERT_EQ(0, increment_step(&self->tr, &moved));
+	EXPECT_TRUE(moved);
+	EXPECT_LT(before, head_of(self->log));
+	EXPECT_LT(0, log_used(self->log));
+	EXPECT_EQ('b', in_segment(self->segment, 1));
+	EXPECT_EQ(0, in_segment(self->segment, 2));
+	EXPECT_EQ('d', in_segment(self->segment, 3));
+	EXPECT_EQ(1, dirty_count(&self->region->dirty));
+	before = head_of(self->log);
+	ASSERT_EQ(0, increment_step(&self->tr, &moved));
+	EXPECT_FALSE(moved);
+	EXPECT_EQ(before, head_of(self->log));
+	self->fake->owned[2] = false;
+	ASSERT_EQ(0, increment_step(&self->tr, &moved));
+	EXPECT_TRUE(moved);
+	EXPECT_EQ('c', in_segment(self->segment, 2));
+	EXPECT_EQ(0, log_used(self->log));
+}
+
+TEST_F(truncate, a_step_that_fails_says_of_which_segment_and_is_made_good)
+{
+	uint64_t before = head_of(self->log);
+	bool moved;
+
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
+	ASSERT_EQ(0, truncate_relieve(&self->tr));
+	self->fake->fail_call = 1;
+	EXPECT_EQ(-EIO, increment_step(&self->tr, &moved));
+	EXPECT_NE(NULL, strstr(err_text(), self->seg_path));
+	EXPECT_FALSE(moved);
+	EXPECT_EQ(before, head_of(self->log));
+	EXPECT_EQ(1, dirty_count(&self->region->dirty));
+	ASSERT_EQ(0, increment_step(&self->tr, &moved));
+	EXPECT_EQ('b', in_segment(self->segment, 1));
+	EXPECT_EQ(0, log_used(self->log));
+}
+
+TEST_F(truncate, a_record_of_a_segment_that_was_never_opened_is_told)
+{
+	struct log_range range = { .segment = 77, .length = 1, .data = "x" };
+	uint64_t before, lsn;
+
+	ASSERT_EQ(0, log_append(self->log, 1, &range, 1, &lsn));
+	ASSERT_EQ(0, truncate_unmap(&self->tr, self->region));
+	before = head_of(self->log);
+	EXPECT_EQ(-EUCLEAN, truncate_orphans(&self->tr, NULL, NULL));
+	EXPECT_NE(NULL, strstr(err_text(), "names segment 77"));
+	EXPECT_EQ(before, head_of(self->log));
+}
+
+TEST_F(truncate, all_regions_are_relieved_until_one_fails)
+{
+	struct region *second = fake_region(self->fake, self->log);
+
+	self->region->next = second;
+	ASSERT_EQ(0, truncate_relieve(&self->tr));
+	EXPECT_EQ(2, self->fake->relieved);
+	self->fake->relieve_err = -EIO;
+	EXPECT_EQ(-EIO, truncate_relieve(&self->tr));
+	EXPECT_EQ(3, self->fake->relieved);
+}
+
+/* Two regions: the first one's error is not lost behind the other's success. */
+TEST_F(truncate, an_error_of_the_first_region_ends_the_truncation)
+{
+	struct region *second = fake_region(self->fake, self->log);
+
+	self->region->next = second;
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
+	ASSERT_EQ(0, region_note_dirty(second, 3, 3));
+	self->fake->fail_call = 1;
+	EXPECT_EQ(-EIO, truncate_log(&self->tr));
+	EXPECT_EQ(1, self->fake->calls);
+	EXPECT_LT(0, log_used(self->log));
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	EXPECT_EQ('b', in_segment(self->segment, 1));
+	EXPECT_EQ(0, log_used(self->log));
+}
+
+static int count_calls(void *arg)
+{
+	++*(int *)arg;
+	return 0;
+}
+
+/* So much is in the log that truncations beside commits come first. */
+TEST_F(truncate, what_cannot_be_emptied_is_not_changed)
+{
+	int called = 0, i;
+
+	truncator_stop(&self->tr);
+	ASSERT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, log_create(self->log_path, 4 << 20, 0600, true, NULL, NULL));
+	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	ASSERT_EQ(0, log_name_segment(self->log, self->seg_path, LENGTH, &self->segment->id));
+	self->region->log = self->log;
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+	for (i = 0; log_used(self->log) < 2 << 20; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i % PAGES, 'a'));
+	self->fake->fail_call = 1;
+	EXPECT_EQ(-EIO, truncate_empty(&self->tr, count_calls, &called));
+	EXPECT_EQ(0, called);
+	EXPECT_LT(2 << 20, log_used(self->log) + 1);
+	ASSERT_EQ(0, truncate_empty(&self->tr, count_calls, &called));
+	EXPECT_EQ(1, called);
+	EXPECT_EQ(0, log_used(self->log));
+	for (i = 0; i < PAGES; i++)
+		EXPECT_EQ('a', in_segment(self->segment, i));
 }
 
 TEST_HARNESS_MAIN

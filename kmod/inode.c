@@ -108,8 +108,8 @@ struct file *rvmt_inode_file(struct rvmt_region *region, const struct file_opera
 		iput(inode);
 		goto out_release;
 	}
-	region->inode = inode;
 	inode->i_private = region;
+	smp_store_release(&region->inode, inode);	/* pairs with rvmt_region_each() */
 out_release:
 	simple_release_fs(&mount, &mount_count);
 	return file;

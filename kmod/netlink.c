@@ -302,7 +302,7 @@ static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
 {
 	const struct rvmt_stats *stats = &region->stats;
 
-	if (put_u64(skb, RVM_TRACK_A_STAT_RESIDENT, region->inode->i_mapping->nrpages) ||
+	if (put_u64(skb, RVM_TRACK_A_STAT_RESIDENT, READ_ONCE(region->inode->i_mapping->nrpages)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_OWNED, READ_ONCE(region->nr_owned)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_STRAY, READ_ONCE(region->tx[0].count)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_FIRST_WRITES, atomic64_read(&stats->first_writes)) ||

@@ -152,7 +152,8 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
 
 	mutex_lock(&regions_mutex);
 	list_for_each_entry(region, &regions, link) {
-		if (region->id <= after || !region->inode)
+		/* It is in the list before it has a page cache. */
+		if (region->id <= after || !smp_load_acquire(&region->inode))
 			continue;
 		ret = fn(region, arg);
 		if (ret)

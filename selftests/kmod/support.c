@@ -114,8 +114,8 @@ int client_event(struct client *c, int ms)
 }
 
 /*
- * Sequence numbers are those of the process, not of a client: WRITEBACK may answer when its client is
- * closed, and then a new client, whose port has the same number, gets the answer.
+ * Sequence numbers are those of the process, not of a client: WRITEBACK may answer when its client
+ * is closed, and then a new client, whose port has the same number, gets the answer.
  */
 static uint32_t newest_seq;
 
@@ -126,7 +126,8 @@ static struct nlmsghdr *begin(struct client *c, uint16_t type, uint8_t cmd, uint
 
 	message->nlmsg_type = type;
 	message->nlmsg_flags = NLM_F_REQUEST | flags;
-	message->nlmsg_seq = c->seq = ++newest_seq;
+	c->seq = ++newest_seq;
+	message->nlmsg_seq = c->seq;
 	genl = mnl_nlmsg_put_extra_header(message, sizeof(*genl));
 	genl->cmd = cmd;
 	genl->version = RVM_TRACK_GENL_VERSION;

@@ -159,7 +159,10 @@ int pageout_write(struct pageout *out)
 	size_t i, n;
 	int err = 0;
 
-	pagefile_open(&file, out->region->segment);
+	if (out->tr->frozen)
+		pagefile_use_cache(&file, out->region->segment);
+	else
+		pagefile_open(&file, out->region->segment);
 	for (i = 0; i < out->n && !err; i += n) {
 		n = out->n - i < PART ? out->n - i : PART;
 		err = write_part(out, &file, i, n);

@@ -102,8 +102,7 @@ static int write_pages(struct truncator *tr, struct region *region, uint64_t lim
 	return err;
 }
 
-/* Step 4. */
-static int move_head(struct truncator *tr, uint64_t durable, bool *moved)
+int increment_move(struct truncator *tr, uint64_t durable, bool *moved)
 {
 	struct log_state state;
 	uint64_t lsn;
@@ -121,31 +120,24 @@ static int move_head(struct truncator *tr, uint64_t durable, bool *moved)
 	return 0;
 }
 
-static int step(struct truncator *tr, size_t max, size_t *written, bool *moved)
+int increment_pages(struct truncator *tr, size_t max, size_t *written, uint64_t *durable)
 {
-	uint64_t durable = log_durable(tr->log);
 	struct region *region;
 	uint64_t lsn;
-	int err = 0;
 
 	*written = 0;
-	*moved = false;
-	region = lowest(tr, durable, &lsn);
-	if (region)
-		err = write_pages(tr, region, durable, max, written);
-	return err ? err : move_head(tr, durable, moved);
+	*durable = log_durable(tr->log);
+	region = lowest(tr, *durable, &lsn);
+	return region ? write_pages(tr, region, *durable, max < STEP ? max : STEP, written) : 0;
 }
 
 int increment_step(struct truncator *tr, bool *moved)
 {
+	uint64_t durable;
 	size_t written;
+	int err;
 
-	return step(tr, STEP, &written, moved);
-}
-
-int increment_pages(struct truncator *tr, size_t max, size_t *written)
-{
-	bool moved;
-
-	return step(tr, max < STEP ? max : STEP, written, &moved);
+	*moved = false;
+	err = increment_pages(tr, STEP, &written, &durable);
+	return err ? err : increment_move(tr, durable, moved);
 }

@@ -22,6 +22,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct truncator;
 
@@ -38,13 +39,24 @@ bool increment_possible(struct truncator *tr);
 int increment_step(struct truncator *tr, bool *moved);
 
 /**
- * increment_pages() - make a step, of few pages
+ * increment_pages() - make steps 1 to 3 of few pages
  * @tr: the truncator, locked
  * @max: most pages, where that is less than a step has
- * @written: how many were written; the head may have moved or not
+ * @written: how many were written
+ * @durable: D, for increment_move()
  *
  * Return: as increment_step().
  */
-int increment_pages(struct truncator *tr, size_t max, size_t *written);
+int increment_pages(struct truncator *tr, size_t max, size_t *written, uint64_t *durable);
+
+/**
+ * increment_move() - make step 4
+ * @tr: the truncator, locked since increment_pages()
+ * @durable: D, from there
+ * @moved: set if the head was moved, else left alone
+ *
+ * Return: as increment_step().
+ */
+int increment_move(struct truncator *tr, uint64_t durable, bool *moved);
 
 #endif

@@ -24,13 +24,18 @@ static bool same_file(int x, int y)
 	return a.st_dev == b.st_dev && a.st_ino == b.st_ino && a.st_rdev == b.st_rdev;
 }
 
+void pagefile_use_cache(struct pagefile *file, struct segment *segment)
+{
+	file->segment = segment;
+	file->refused = false;
+	file->fd = -1;
+}
+
 void pagefile_open(struct pagefile *file, struct segment *segment)
 {
 	int fd = os.open(segment->path, O_RDWR | O_NONBLOCK, 0);
 
-	file->segment = segment;
-	file->refused = false;
-	file->fd = -1;
+	pagefile_use_cache(file, segment);
 	if (fd < 0)
 		return;
 	if (same_file(fd, segment->fd) && !os.set_direct(fd, true))

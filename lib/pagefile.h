@@ -33,6 +33,9 @@ struct pagefile {
 /** pagefile_open() - prepare to write pages; without direct I/O the segment's cache is used */
 void pagefile_open(struct pagefile *file, struct segment *segment);
 
+/** pagefile_use_cache() - prepare to write pages into the segment's cache; the sync writes them */
+void pagefile_use_cache(struct pagefile *file, struct segment *segment);
+
 /** pagefile_close() - close what pagefile_open() opened; the segment stays open */
 void pagefile_close(struct pagefile *file);
 

@@ -14,7 +14,7 @@
 #include "track.h"
 #include "truncate.h"
 
-#define PART	2048U	/* pages copied before they are written */
+#define PART	64U	/* pages copied before they are written: who declares bytes waits meanwhile */
 #define RUN	64U	/* most pages of one write: a commit may wait behind it */
 #define TRIES	8	/* of pages with references */
 #define PAUSE	50000	/* nanoseconds between two of them */
@@ -159,7 +159,10 @@ int pageout_write(struct pageout *out)
 	size_t i, n;
 	int err = 0;
 
-	pagefile_open(&file, out->region->segment);
+	if (out->tr->frozen)
+		pagefile_use_cache(&file, out->region->segment);
+	else
+		pagefile_open(&file, out->region->segment);
 	for (i = 0; i < out->n && !err; i += n) {
 		n = out->n - i < PART ? out->n - i : PART;
 		err = write_part(out, &file, i, n);

@@ -10,7 +10,9 @@
  *     changed since, and transactions that are merged leave only its newest value in the log; then
  *     recovery brings it, and the page, which was noted anew, is written again before the record
  *     is freed.
- *  4. Write the copies, neighbours at once; 2 to 4 again until all were tried.
+ *  4. Write the copies, neighbours at once; 2 to 4 again until all were tried.  Beside commits
+ *     one write is under way at a time, because a commit's own waits behind those of the disk.
+ *     While commits wait for truncation there are none, and the sync writes all at once.
  *  5. Sync the segment.
  *
  * Claim: a page that was written has the bytes of every record that was appended before step 1

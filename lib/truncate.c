@@ -19,9 +19,10 @@
 #define CHUNK	1024	/* pages asked for at once */
 #define REST	0x100000 /* bytes of log that commits may wait for to be truncated */
 #define ROUNDS	4	/* most truncations to get there */
-#define TURN	32	/* pages that commits wait for at once, meanwhile */
+#define TURN	64	/* pages that commits wait for at once, meanwhile */
+#define TURN_MAX 256	/* most, where they reference so many between two turns */
 #define TRIES	4	/* turns for as many pages, at most */
-#define PAUSE	200000	/* nanoseconds for commits between two turns */
+#define PAUSE	200000	/* nanoseconds for commits between two turns, where the head does not move */
 #define EPOCH	32768	/* pages sorted at once */
 
 /**
@@ -439,6 +440,47 @@ static size_t count_dirty(struct truncator *tr)
 	return count;
 }
 
+static void freeze(struct truncator *tr)
+{
+	log_freeze(tr->log);
+	tr->frozen = true;
+}
+
+static void thaw(struct truncator *tr)
+{
+	tr->frozen = false;
+	log_thaw(tr->log);
+}
+
+/* While the head moves, or for a moment, commits go on. */
+static int make_turn(struct truncator *tr, size_t pages, size_t *written)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE };
+	uint64_t durable;
+	bool moved = false;
+	int err;
+
+	err = flush(tr);
+	if (!err)
+		err = increment_pages(tr, pages, written, &durable);
+	thaw(tr);
+	if (!err)
+		err = increment_move(tr, durable, &moved);
+	tell_room(tr, false);
+	if (!moved)
+		nanosleep(&pause, NULL);
+	freeze(tr);
+	return err;
+}
+
+/* Twice as many pages as commits referenced since the last turn. */
+static size_t next_turn(size_t turn, size_t more)
+{
+	if (2 * more <= turn)
+		return turn;
+	return 2 * more < TURN_MAX ? 2 * more : TURN_MAX;
+}
+
 /*
  * Commits may reference pages faster than they are written, so commits and truncation take turns,
  * until so few are left that commits may wait for them at once.  Where that does not come, for
@@ -447,19 +489,17 @@ static size_t count_dirty(struct truncator *tr)
  */
 static int take_turns(struct truncator *tr)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE };
-	size_t turns = TRIES * (count_dirty(tr) / TURN);
+	size_t dirty = count_dirty(tr), turn = TURN, turns = TRIES * (dirty / TURN);
 	size_t written = increment_possible(tr);
 	int err = 0;
 
-	while (written && !err && turns-- && count_dirty(tr) > TURN) {
-		err = flush(tr);
-		if (!err)
-			err = increment_pages(tr, TURN, &written);
-		log_thaw(tr->log);
-		tell_room(tr, false);
-		nanosleep(&pause, NULL);
-		log_freeze(tr->log);
+	while (written && !err && turns-- && dirty > turn) {
+		size_t left;
+
+		err = make_turn(tr, turn, &written);
+		left = dirty - written;
+		dirty = count_dirty(tr);
+		turn = next_turn(turn, dirty > left ? dirty - left : 0);
 	}
 	return err;
 }
@@ -472,11 +512,11 @@ int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg)
 	pthread_mutex_lock(&tr->lock);
 	err = make_rounds(tr);
 	if (!err) {
-		log_freeze(tr->log);
+		freeze(tr);
 		err = take_turns(tr);
 		if (!err)
 			err = empty_and_call(tr, fn, arg);
-		log_thaw(tr->log);
+		thaw(tr);
 	}
 	pthread_mutex_unlock(&tr->lock);
 	tell_room(tr, false);

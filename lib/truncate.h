@@ -61,6 +61,7 @@ typedef void truncate_progress_fn(void *arg, uint64_t done, uint64_t total);
  * @regions: the regions that it is about
  * @lock: held for the length of a truncation; guards @orphans
  * @orphans: the log may hold records about a region that was unmapped
+ * @frozen: the log is, by truncate_empty(); guarded by @lock
  * @size: bytes of the log's record area
  * @percent: truncate when the log is so full; 0: only when asked
  * @incremental: by steps, where possible
@@ -84,6 +85,7 @@ struct truncator {
 	struct regions *regions;
 	pthread_mutex_t lock;
 	bool orphans;
+	bool frozen;
 	uint64_t size;
 	long percent;
 	bool incremental;

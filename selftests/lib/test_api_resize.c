@@ -425,7 +425,7 @@ TEST(a_log_is_emptied_a_few_pages_at_a_time)
 	EXPECT_RVM(RVM_SUCCESS, set_size(&place, 2 * LOG_BYTES));
 	see_no_more();
 	EXPECT_EQ(pages / 2 * PAGE, seen.sum);
-	EXPECT_GE(32 * PAGE, seen.most);
+	EXPECT_GE(64 * PAGE, seen.most);
 	EXPECT_RVM(RVM_SUCCESS, rvm_terminate());
 	place_remove(&place);
 }

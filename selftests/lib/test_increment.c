@@ -344,6 +344,153 @@ TEST(a_page_noted_while_it_is_written_is_queued_anew)
 	end_game();
 }
 
+#define BIG	"/big"
+#define MANY	300	/* pages of it */
+
+/*
+ * struct flow - pages of a large segment on their way from memory to the disk
+ * @ahead: copied and not written yet
+ * @most: of them
+ * @written: pages
+ * @waiting: of them while commits waited
+ * @heads: writes of a status while commits waited
+ * @past_cache: the segment was opened for direct I/O beside commits
+ * @late: likewise while commits waited
+ */
+static struct flow {
+	int ahead;
+	int most;
+	int written;
+	int waiting;
+	int heads;
+	int past_cache;
+	int late;
+} flow;
+
+static bool copy_many(void *arg, struct region *region, const uint64_t *pages, size_t n,
+		      char *to, bool *copied)
+{
+	memset(to, 1, n * TRACK_PAGE_SIZE);
+	memset(copied, true, n * sizeof(*copied));
+	flow.ahead += n;
+	if (flow.ahead > flow.most)
+		flow.most = flow.ahead;
+	return true;
+}
+
+static ssize_t count_and_write(int fd, const struct iovec *iov, int count, uint64_t offset,
+			       bool sync)
+{
+	int pages = iov[0].iov_len / TRACK_PAGE_SIZE;
+
+	if (mem_file(fd) == mem_find(BIG)) {
+		flow.ahead -= pages;
+		flow.written += pages;
+		flow.waiting += game.tr.frozen ? pages : 0;
+	} else if (offset < 8192) {
+		flow.heads += game.tr.frozen;
+	}
+	return mem_pwritev(fd, iov, count, offset, sync);
+}
+
+static int (*mem_direct)(int fd, bool direct);
+
+static int count_direct(int fd, bool direct)
+{
+	if (mem_file(fd) == mem_find(BIG) && game.tr.frozen)
+		flow.late++;
+	else if (mem_file(fd) == mem_find(BIG))
+		flow.past_cache++;
+	return mem_direct(fd, direct);
+}
+
+/* After a record for each every other page of a large segment is dirty, so that each is written by itself. */
+static int start_flow(struct segment **segment)
+{
+	uint64_t page, lsn;
+	int err = start_game(1 << 20, false);
+
+	order_excused = true;	/* the records are about another segment */
+	if (!err)
+		err = segment_open(BIG, 2 * MANY * TRACK_PAGE_SIZE, segment);
+	if (err)
+		return err;
+	memset(&flow, 0, sizeof(flow));
+	dirty_free(&game.region.dirty);
+	dirty_init(&game.region.dirty, 2 * MANY);
+	game.region.segment = *segment;
+	game.region.length = 2 * MANY * TRACK_PAGE_SIZE;
+	game.tr.copy = copy_many;
+	mem_direct = os.set_direct;
+	os.pwritev = count_and_write;
+	os.set_direct = count_direct;
+	for (page = 0; page < 2 * MANY && !err; page += 2) {
+		err = region_note_dirty(&game.region, page, page);
+		if (!err)
+			err = append_tx(game.log, page / 2 + 1, 8, &lsn);
+		if (!err)
+			err = log_flush(game.log, lsn);
+	}
+	return err;
+}
+
+static void end_flow(struct segment *segment)
+{
+	os.set_direct = mem_direct;
+	end_game();
+	segment_close(segment);
+}
+
+/* Who declares bytes waits for copies, so few are made at once. */
+TEST(few_pages_are_copied_before_they_are_written)
+{
+	struct segment *segment;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	EXPECT_EQ(MANY, flow.written);
+	EXPECT_EQ(0, flow.ahead);
+	EXPECT_LE(flow.most, 2 * TRUNCATE_BATCH);
+	end_flow(segment);
+}
+
+static int note_call(void *arg)
+{
+	*(bool *)arg = game.tr.frozen;
+	return 0;
+}
+
+/* Commits wait for a sync of few pages, not for one write after the other, nor for the head. */
+TEST(while_commits_wait_pages_go_through_the_cache_and_the_head_moves_once)
+{
+	struct segment *segment;
+	bool frozen = false;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	ASSERT_EQ(0, truncate_empty(&game.tr, note_call, &frozen));
+	EXPECT_TRUE(frozen);
+	EXPECT_FALSE(game.tr.frozen);
+	EXPECT_EQ(MANY, flow.written);
+	EXPECT_EQ(MANY, flow.waiting);
+	EXPECT_EQ(0, flow.late);
+	EXPECT_LE(flow.heads, 2);
+	EXPECT_EQ(0, dirty_count(&game.region.dirty));
+	end_flow(segment);
+}
+
+/* Beside commits a write is on the disk when the next one begins. */
+TEST(beside_commits_pages_go_past_the_cache)
+{
+	struct segment *segment;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	ASSERT_EQ(0, make_all_steps());
+	EXPECT_EQ(MANY, flow.written);
+	EXPECT_LT(0, flow.past_cache);
+	EXPECT_EQ(0, flow.waiting);
+	end_flow(segment);
+}
+
 TEST(an_epoch_takes_from_the_log_only_what_is_blocked)
 {
 	unsigned char old[SEG_SIZE];

@@ -14,7 +14,7 @@
 #include "track.h"
 #include "truncate.h"
 
-#define PART	64U	/* pages copied before they are written: who declares bytes waits meanwhile */
+#define PART	512U	/* pages copied before they are written */
 #define RUN	64U	/* most pages of one write: a commit may wait behind it */
 #define TRIES	8	/* of pages with references */
 #define PAUSE	50000	/* nanoseconds between two of them */

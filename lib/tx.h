@@ -144,6 +144,7 @@ struct checks {
  * @unused: for reuse
  * @last_id: the number given last; it never goes back
  * @gate: closed while parts are looked at that are not shared
+ * @waiting: threads that found the gate closed and have not had @lock since
  * @shared: parts are shared; it changes under @lock
  * @checks: checked transactions
  */
@@ -154,6 +155,7 @@ struct txs {
 	struct tx *unused;
 	uint64_t last_id;
 	struct gate gate;
+	unsigned int waiting;
 	bool shared;
 	struct checks checks;
 };

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "err.h"
 #include "part.h"
@@ -11,6 +12,8 @@
 #define KEEP_BYTES	(1024 * 1024UL)	/* memory that an unused transaction may keep */
 #define KEEP_TXS	4		/* unused transactions that a thread keeps to itself */
 #define IDS		64		/* numbers that a thread takes at once */
+#define PAUSE		20000		/* nanoseconds for those who wait for the gate to open */
+#define TRIES		100		/* most of these before it is closed again */
 
 /**
  * struct cache - what a thread needs to begin transactions without a lock
@@ -170,7 +173,9 @@ void txs_start(struct txs *txs)
 bool txs_wait_to_enter(struct txs *txs, struct tx *tx)
 {
 	while (!__atomic_load_n(&txs->shared, __ATOMIC_ACQUIRE)) {
+		__atomic_fetch_add(&txs->waiting, 1, __ATOMIC_RELAXED);
 		pthread_mutex_lock(&txs->lock);
+		__atomic_fetch_sub(&txs->waiting, 1, __ATOMIC_RELAXED);
 		pthread_mutex_unlock(&txs->lock);
 		if (gate_enter(&txs->gate, &tx->inside))
 			return true;
@@ -178,8 +183,22 @@ bool txs_wait_to_enter(struct txs *txs, struct tx *tx)
 	return false;
 }
 
+/*
+ * Who stops all again and again would have the lock before those who wait for it run.  The number
+ * of tries is bounded, for a thread of low priority may not run for long.
+ */
+static void give_way(struct txs *txs)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE };
+	unsigned int tries = TRIES;
+
+	while (__atomic_load_n(&txs->waiting, __ATOMIC_RELAXED) && tries--)
+		nanosleep(&pause, NULL);
+}
+
 bool txs_stop(struct txs *txs)
 {
+	give_way(txs);
 	pthread_mutex_lock(&txs->lock);
 	if (txs->shared) {
 		pthread_mutex_unlock(&txs->lock);

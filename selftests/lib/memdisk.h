@@ -167,6 +167,12 @@ void mem_put(const char *name, const void *bytes, uint64_t size);
 /** mem_count() - count a call: 0, the negative errno that it fails with, or MEM_SHORT */
 int mem_count(void);
 
+/* How far to go from one state to the next: each, or where RVM_QUICK is set, under a sanitizer, a sample. */
+static inline unsigned int mem_stride(unsigned int sample)
+{
+	return getenv("RVM_QUICK") ? sample : 1;
+}
+
 /* Calls of the table, for tests that replace one and go on to it. */
 int mem_unlink(const char *path);
 ssize_t mem_pread(int fd, void *buf, size_t length, uint64_t offset);

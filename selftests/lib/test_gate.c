@@ -6,6 +6,7 @@
 
 #include "gate.h"
 #include "kselftest_harness.h"
+#include "tx.h"
 
 #define PASSERS	3
 #define CLOSES	20000
@@ -122,6 +123,57 @@ TEST(a_closed_gate_refuses_and_lets_nobody_be_inside)
 	gate_wait(&inside);
 	gate_open(&gate);
 	EXPECT_TRUE(gate_enter(&gate, &inside));
+}
+
+#define WAITS	100
+
+/* struct stops - transactions that are stopped again and again, and a thread that has one */
+struct stops {
+	struct txs txs;
+	unsigned long stops;
+	unsigned long missed;
+	bool done;
+};
+
+static void *enter_often(void *arg)
+{
+	struct stops *s = arg;
+	struct tx *tx = txs_take(&s->txs);
+	unsigned int waits = 0;
+
+	while (tx && waits < WAITS) {
+		unsigned long before = __atomic_load_n(&s->stops, __ATOMIC_RELAXED);
+
+		if (!gate_enter(&s->txs.gate, &tx->inside)) {
+			txs_wait_to_enter(&s->txs, tx);
+			s->missed += __atomic_load_n(&s->stops, __ATOMIC_RELAXED) - before;
+			waits++;
+		}
+		gate_leave(&tx->inside);
+	}
+	__atomic_store_n(&s->done, true, __ATOMIC_RELEASE);
+	return tx;
+}
+
+/* As truncation does it, which copies pages while all are stopped. */
+TEST(who_waits_enters_before_all_are_stopped_many_times)
+{
+	static struct stops s = { .txs = TXS_INITIALIZER(NULL) };
+	pthread_t thread;
+	void *tx;
+
+	txs_start(&s.txs);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, enter_often, &s));
+	while (!__atomic_load_n(&s.done, __ATOMIC_ACQUIRE)) {
+		ASSERT_TRUE(txs_stop(&s.txs));
+		memset(cold[0], 1, 32 * 4096);
+		__atomic_fetch_add(&s.stops, 1, __ATOMIC_RELAXED);
+		txs_go(&s.txs);
+	}
+	ASSERT_EQ(0, pthread_join(thread, &tx));
+	ASSERT_NE(NULL, tx);
+	TH_LOG("%lu stops in %d waits", s.missed, WAITS);
+	EXPECT_LT(s.missed, 10 * WAITS);
 }
 
 TEST_HARNESS_MAIN

@@ -349,8 +349,6 @@ TEST(a_page_noted_while_it_is_written_is_queued_anew)
 
 /*
  * struct flow - pages of a large segment on their way from memory to the disk
- * @ahead: copied and not written yet
- * @most: of them
  * @written: pages
  * @waiting: of them while commits waited
  * @heads: writes of a status while commits waited
@@ -358,8 +356,6 @@ TEST(a_page_noted_while_it_is_written_is_queued_anew)
  * @late: likewise while commits waited
  */
 static struct flow {
-	int ahead;
-	int most;
 	int written;
 	int waiting;
 	int heads;
@@ -372,9 +368,6 @@ static bool copy_many(void *arg, struct region *region, const uint64_t *pages, s
 {
 	memset(to, 1, n * TRACK_PAGE_SIZE);
 	memset(copied, true, n * sizeof(*copied));
-	flow.ahead += n;
-	if (flow.ahead > flow.most)
-		flow.most = flow.ahead;
 	return true;
 }
 
@@ -384,7 +377,6 @@ static ssize_t count_and_write(int fd, const struct iovec *iov, int count, uint6
 	int pages = iov[0].iov_len / TRACK_PAGE_SIZE;
 
 	if (mem_file(fd) == mem_find(BIG)) {
-		flow.ahead -= pages;
 		flow.written += pages;
 		flow.waiting += game.tr.frozen ? pages : 0;
 	} else if (offset < 8192) {
@@ -439,19 +431,6 @@ static void end_flow(struct segment *segment)
 	os.set_direct = mem_direct;
 	end_game();
 	segment_close(segment);
-}
-
-/* Who declares bytes waits for copies, so few are made at once. */
-TEST(few_pages_are_copied_before_they_are_written)
-{
-	struct segment *segment;
-
-	ASSERT_EQ(0, start_flow(&segment));
-	ASSERT_EQ(0, truncate_log(&game.tr));
-	EXPECT_EQ(MANY, flow.written);
-	EXPECT_EQ(0, flow.ahead);
-	EXPECT_LE(flow.most, 2 * TRUNCATE_BATCH);
-	end_flow(segment);
 }
 
 static int note_call(void *arg)
@@ -601,7 +580,7 @@ TEST_F_TIMEOUT(crash, at_any_call_loses_no_acknowledged_transaction, 300)
 	uint64_t last, acked;
 	bool dead = true;
 
-	for (at = 1; dead; at++) {
+	for (at = 1; dead; at += mem_stride(3)) {
 		for (choice = 0; choice < 6; choice++) {
 			struct log *log;
 			int64_t number;

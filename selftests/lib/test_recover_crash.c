@@ -221,7 +221,7 @@ TEST_F_TIMEOUT(crash, at_any_call_loses_no_acknowledged_transaction, 300)
 	unsigned int at, choice, states = 0;
 	bool dead = true;
 
-	for (at = 1; dead; at++) {
+	for (at = 1; dead; at += mem_stride(3)) {
 		for (choice = 0; choice < 8; choice++) {
 			int64_t number;
 

@@ -44,7 +44,7 @@ INLINE RACY void add_runs(struct list *list, unsigned int at, uint64_t changed)
 {
 	while (changed) {
 		unsigned int first = __builtin_ctzll(changed);
-		/* The carry of its first bit clears the run and stops behind it, if that is in the word. */
+		/* The carry of its first bit clears the run and stops behind it. */
 		uint64_t rest = changed + (1ULL << first);
 		unsigned int end = rest ? __builtin_ctzll(rest) : 64;
 

@@ -22,7 +22,7 @@
 #define TURN	64	/* pages that commits wait for at once, meanwhile */
 #define TURN_MAX 256	/* most, where they reference so many between two turns */
 #define TRIES	4	/* turns for as many pages, at most */
-#define PAUSE	200000	/* nanoseconds for commits between two turns, where the head does not move */
+#define PAUSE	200000	/* nanoseconds for commits between turns, if the head does not move */
 #define EPOCH	32768	/* pages sorted at once */
 
 /**

@@ -41,14 +41,16 @@ enum fault {
  * @power_next: power is lost at the next call
  * @loss: the choice of mem_power_loss() afterwards, or NEVER: power stays
  */
-static const struct kind {
+struct kind {
 	const char *name;
 	int err;
 	bool on;
 	int next;
 	bool power_next;
 	unsigned int loss;
-} kinds[FAULTS] = {
+};
+
+static const struct kind kinds[FAULTS] = {
 	[POWER_OLD] = { "power lost, old sectors", .loss = 0 },
 	[POWER_NEW] = { "power lost, new sectors", .loss = 1 },
 	[POWER_SOME] = { "power lost, some sectors", .loss = 2 },

@@ -167,7 +167,7 @@ void mem_put(const char *name, const void *bytes, uint64_t size);
 /** mem_count() - count a call: 0, the negative errno that it fails with, or MEM_SHORT */
 int mem_count(void);
 
-/* How far to go from one state to the next: each, or where RVM_QUICK is set, under a sanitizer, a sample. */
+/* How far to go from one state to the next: all are tried, or a sample, under a sanitizer. */
 static inline unsigned int mem_stride(unsigned int sample)
 {
 	return getenv("RVM_QUICK") ? sample : 1;

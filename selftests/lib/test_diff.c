@@ -150,8 +150,8 @@ TEST_F(diff, every_bit_counts)
 	for (size_t i = 0; i < PAGE; i++)
 		a[i] = b[i] ^ 1 << (i / 2 * 5 % 8) * (i % 2);
 	for (size_t i = 0; i < 8; i++) {
-		a[i] = b[i] = 0x55;
-		a[i] ^= 1 << i;
+		b[i] = 0x55;
+		a[i] = b[i] ^ 1 << i;
 	}
 	compare(_metadata, self->way, a, b, 1);
 	compare(_metadata, self->way, b, a, 1);

@@ -396,7 +396,7 @@ static int count_direct(int fd, bool direct)
 	return mem_direct(fd, direct);
 }
 
-/* After a record for each every other page of a large segment is dirty, so that each is written by itself. */
+/* After a record for each every other page of a large segment is dirty: each is a write. */
 static int start_flow(struct segment **segment)
 {
 	uint64_t page, lsn;

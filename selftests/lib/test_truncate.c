@@ -279,7 +279,7 @@ TEST_F(truncate, a_stopped_truncator_does_nothing_any_more)
 	while (!slow_began)
 		nanosleep(&pause, NULL);
 	truncator_stop(&self->tr);
-	EXPECT_EQ(1, slow_ended);
+	EXPECT_EQ(1, atomic_load(&slow_ended));
 	EXPECT_EQ(0, log_used(self->log));
 	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
 }

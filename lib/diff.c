@@ -21,7 +21,7 @@
  * functions that read the pages.
  */
 #define RACY	__attribute__((no_sanitize("thread")))
-#define INLINE	static inline __attribute__((always_inline))
+#define ALWAYS	__attribute__((always_inline))
 
 /* The runs that were found; @end is that of the last one, or too far back to be joined to. */
 struct list {
@@ -31,7 +31,7 @@ struct list {
 	unsigned int end;
 };
 
-INLINE RACY void add_run(struct list *list, unsigned int start, unsigned int end)
+static inline ALWAYS RACY void add_run(struct list *list, unsigned int start, unsigned int end)
 {
 	if (start - list->end >= list->join)
 		list->runs[list->n++].start = start;
@@ -40,7 +40,7 @@ INLINE RACY void add_run(struct list *list, unsigned int start, unsigned int end
 }
 
 /* @changed: a bit for each of the 64 bytes from @at on, the first one's the lowest */
-INLINE RACY void add_runs(struct list *list, unsigned int at, uint64_t changed)
+static inline ALWAYS RACY void add_runs(struct list *list, unsigned int at, uint64_t changed)
 {
 	while (changed) {
 		unsigned int first = __builtin_ctzll(changed);
@@ -57,8 +57,9 @@ typedef bool equal_fn(const char *a, const char *b);
 typedef uint64_t changed_fn(const char *a, const char *b);
 
 /* @equal256: are blocks equal?  @changed64: which of 64 bytes differ?  Both become part of this. */
-INLINE RACY unsigned int find_runs(equal_fn *equal256, changed_fn *changed64, const char *a,
-				   const char *b, unsigned int join, struct diff_run *runs)
+static inline ALWAYS RACY
+unsigned int find_runs(equal_fn *equal256, changed_fn *changed64, const char *a, const char *b,
+		       unsigned int join, struct diff_run *runs)
 {
 	struct list list = { .runs = runs, .join = join, .end = -join };
 	unsigned int at, i;
@@ -74,7 +75,7 @@ INLINE RACY unsigned int find_runs(equal_fn *equal256, changed_fn *changed64, co
 }
 
 /* The exclusive or of eight bytes, the first one the lowest. */
-INLINE RACY uint64_t xor8(const char *a, const char *b)
+static inline ALWAYS RACY uint64_t xor8(const char *a, const char *b)
 {
 	uint64_t x, y;
 
@@ -83,7 +84,7 @@ INLINE RACY uint64_t xor8(const char *a, const char *b)
 	return le64toh(x ^ y);
 }
 
-INLINE RACY bool equal256(const char *a, const char *b)
+static inline ALWAYS RACY bool equal256(const char *a, const char *b)
 {
 	uint64_t all = 0;
 	unsigned int i;
@@ -100,13 +101,13 @@ INLINE RACY bool equal256(const char *a, const char *b)
  * lower ones is set, and carries into no other byte; the product gathers the bits in its highest
  * byte: the one of byte i goes there by the factor's bit 56 - 7 * i, and no two products meet.
  */
-INLINE RACY uint64_t nonzero8(uint64_t x)
+static inline ALWAYS RACY uint64_t nonzero8(uint64_t x)
 {
 	x = (((x & SEVENS) + SEVENS) | x) & ~SEVENS;
 	return (x >> 7) * 0x0102040810204080ULL >> 56;
 }
 
-INLINE RACY uint64_t changed64(const char *a, const char *b)
+static inline ALWAYS RACY uint64_t changed64(const char *a, const char *b)
 {
 	uint64_t changed = 0;
 	unsigned int i;
@@ -151,19 +152,19 @@ static bool has_avx512(void)
 	return __builtin_cpu_supports("avx512bw") && has_avx2();
 }
 
-INLINE AVX2 __m256i xor32(const char *a, const char *b)
+static inline ALWAYS AVX2 __m256i xor32(const char *a, const char *b)
 {
 	return _mm256_xor_si256(_mm256_loadu_si256((const __m256i_u *)a),
 				_mm256_loadu_si256((const __m256i_u *)b));
 }
 
-INLINE AVX2 __m256i xor128(const char *a, const char *b)
+static inline ALWAYS AVX2 __m256i xor128(const char *a, const char *b)
 {
 	return _mm256_or_si256(_mm256_or_si256(xor32(a, b), xor32(a + 32, b + 32)),
 			       _mm256_or_si256(xor32(a + 64, b + 64), xor32(a + 96, b + 96)));
 }
 
-INLINE AVX2 bool equal256_avx2(const char *a, const char *b)
+static inline ALWAYS AVX2 bool equal256_avx2(const char *a, const char *b)
 {
 	__m256i x = _mm256_or_si256(xor128(a, b), xor128(a + 128, b + 128));
 
@@ -171,12 +172,12 @@ INLINE AVX2 bool equal256_avx2(const char *a, const char *b)
 }
 
 /* A bit for each of 32 bytes that is equal. */
-INLINE AVX2 uint32_t equal32(const char *a, const char *b)
+static inline ALWAYS AVX2 uint32_t equal32(const char *a, const char *b)
 {
 	return _mm256_movemask_epi8(_mm256_cmpeq_epi8(xor32(a, b), _mm256_setzero_si256()));
 }
 
-INLINE AVX2 uint64_t changed64_avx2(const char *a, const char *b)
+static inline ALWAYS AVX2 uint64_t changed64_avx2(const char *a, const char *b)
 {
 	return ~(equal32(a, b) | (uint64_t)equal32(a + 32, b + 32) << 32);
 }
@@ -193,12 +194,12 @@ static const struct diff_way avx2 = {
 	.page = page_avx2,
 };
 
-INLINE AVX512 __m512i xor64(const char *a, const char *b)
+static inline ALWAYS AVX512 __m512i xor64(const char *a, const char *b)
 {
 	return _mm512_xor_si512(_mm512_loadu_si512(a), _mm512_loadu_si512(b));
 }
 
-INLINE AVX512 bool equal256_avx512(const char *a, const char *b)
+static inline ALWAYS AVX512 bool equal256_avx512(const char *a, const char *b)
 {
 	__m512i x = _mm512_or_si512(xor64(a, b), xor64(a + 64, b + 64));
 	__m512i y = _mm512_or_si512(xor64(a + 128, b + 128), xor64(a + 192, b + 192));
@@ -207,7 +208,7 @@ INLINE AVX512 bool equal256_avx512(const char *a, const char *b)
 	return !_mm512_test_epi8_mask(x, x);
 }
 
-INLINE AVX512 uint64_t changed64_avx512(const char *a, const char *b)
+static inline ALWAYS AVX512 uint64_t changed64_avx512(const char *a, const char *b)
 {
 	return _mm512_cmpneq_epi8_mask(_mm512_loadu_si512(a), _mm512_loadu_si512(b));
 }

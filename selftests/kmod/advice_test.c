@@ -148,16 +148,6 @@ static bool read_line(const char *path, char *line, size_t size)
 	return ok;
 }
 
-static bool write_line(const char *path, const char *line)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* Even where all memory is to be in huge pages, a store owns one small page. */
 TEST_F(advice, huge_pages_always_widen_no_store)
 {

@@ -55,16 +55,6 @@ FIXTURE_VARIANT(huge) {
 FIXTURE_VARIANT_ADD(huge, usual) { .type = NULL };
 FIXTURE_VARIANT_ADD(huge, tmpfs) { .type = "tmpfs", .options = "size=32M,huge=always" };
 
-static bool write_line(const char *path, const char *line)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	bool ok = fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
 /* The value of a setting; of several words the one that holds. */
 static bool read_setting(const char *path, char *value, size_t size)
 {

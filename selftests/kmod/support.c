@@ -299,6 +299,16 @@ uint64_t region_stat(struct client *c, int fd, int attr)
 	return cmd_get(c, fd) ? UINT64_MAX : attr_u64(c, attr);
 }
 
+bool write_line(const char *path, const char *line)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool ok = fd >= 0 && write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 unsigned char segment_byte(size_t page)
 {
 	return page % 61 + 1;

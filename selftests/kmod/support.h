@@ -105,4 +105,7 @@ bool load_faults(const volatile unsigned char *at);
 /* Is this an older kernel? Some errors are the kernel's own, and changed. */
 bool kernel_before(unsigned int major, unsigned int minor);
 
+/* Write to a file of the kernel's; false: it does not take it. */
+bool write_line(const char *path, const char *line);
+
 #endif /* _KMOD_SUPPORT_H */

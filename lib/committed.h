@@ -21,7 +21,7 @@ struct region;
  * A page has an uncommitted reference while a transaction that has not ended declared bytes in
  * it.
  *
- * Return: false if a tracked transaction is ending; none was copied then.
+ * Return: false if a tracked transaction is ending; trying again at once is no use then.
  */
 bool committed_copy(void *arg, struct region *region, const uint64_t *pages, size_t n,
 		    char *to, bool *copied);

@@ -8,7 +8,8 @@
 
 #include "gate.h"
 
-#define PAUSE	20000	/* nanoseconds: about as long as somebody is inside */
+#define LOOKS	200	/* before the first pause: mostly somebody is inside for less */
+#define PAUSE	20000	/* nanoseconds */
 
 static int membarrier(int cmd)
 {
@@ -31,7 +32,10 @@ void gate_close(struct gate *gate)
 void gate_wait(const bool *inside)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE };
+	unsigned int looks = LOOKS;
 
+	while (looks && __atomic_load_n(inside, __ATOMIC_ACQUIRE))
+		looks--;
 	while (__atomic_load_n(inside, __ATOMIC_ACQUIRE))
 		nanosleep(&pause, NULL);
 }

@@ -403,6 +403,8 @@ void parts_finish(struct txs *txs, struct tx *tx, uint64_t lsn)
 	if (!tx->parts)
 		return;
 	alone = txs_enter(txs, tx);
+	if (!lsn)
+		__atomic_fetch_add(&txs->aborts, 1, __ATOMIC_RELAXED);
 	while ((part = tx->parts)) {
 		finish_part(part, lsn, alone);
 		tx->parts = part->next;

@@ -32,7 +32,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TRUNCATE_BATCH	32	/* most pages copied at once */
+#define TRUNCATE_BATCH	512	/* most pages copied at once */
 
 struct log;
 struct region;
@@ -47,7 +47,7 @@ struct regions;
  * @to: room for all of them; those that are not copied are left out, their room is not
  * @copied: set where a page has no uncommitted reference
  *
- * Return: false if a transaction that is ending may reference any page; none was copied.
+ * Return: false if a transaction that is ending may reference any page that was not copied.
  */
 typedef bool truncate_copy_fn(void *arg, struct region *region, const uint64_t *pages, size_t n,
 			      char *to, bool *copied);

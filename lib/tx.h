@@ -144,6 +144,7 @@ struct checks {
  * @unused: for reuse
  * @last_id: the number given last; it never goes back
  * @gate: closed while parts are looked at that are not shared
+ * @aborts: how often declared bytes were let go without a record of them
  * @waiting: threads that found the gate closed and have not had @lock since
  * @shared: parts are shared; it changes under @lock
  * @checks: checked transactions
@@ -155,6 +156,7 @@ struct txs {
 	struct tx *unused;
 	uint64_t last_id;
 	struct gate gate;
+	uint64_t aborts;
 	unsigned int waiting;
 	bool shared;
 	struct checks checks;
@@ -208,6 +210,12 @@ static inline void txs_leave(struct tx *tx, bool alone)
  * walked, and what they declared be read.
  */
 bool txs_stop(struct txs *txs);
+
+/** txs_aborts() - how many transactions have aborted, or ended without a record */
+static inline uint64_t txs_aborts(const struct txs *txs)
+{
+	return __atomic_load_n(&txs->aborts, __ATOMIC_RELAXED);
+}
 
 /** txs_go() - after txs_stop() returned true */
 void txs_go(struct txs *txs);

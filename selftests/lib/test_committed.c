@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Copies of pages in their committed state, while a transaction does anything to one of them. */
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "committed.h"
+#include "kselftest_harness.h"
+#include "part.h"
+#include "region.h"
+#include "track.h"
+#include "tx.h"
+
+#define PAGES	100
+#define PAGE	TRACK_PAGE_SIZE
+#define BUSY	40	/* the page that it is done to */
+
+/* struct beside - what happens once, before the busy page is copied, and after that */
+struct beside {
+	void (*before)(void);
+	void (*after)(void);
+};
+
+static char memory[PAGES * PAGE] __attribute__((aligned(PAGE)));
+static char copies[PAGES * PAGE];
+static bool copied[PAGES];
+static uint64_t pages[PAGES];
+static struct beside beside;
+static struct tx *tx;
+
+static void call_once(void (**fn)(void))
+{
+	void (*once)(void) = *fn;
+
+	*fn = NULL;
+	if (once)
+		once();
+}
+
+/* Asked for just before each page is copied. */
+static char *committed(struct tracker *tracker, uint64_t page)
+{
+	if (page == BUSY)
+		call_once(&beside.before);
+	if (page == BUSY + 1)
+		call_once(&beside.after);
+	return tracker->base + page * PAGE;
+}
+
+static const struct track_ops ops = { .name = "test", .committed = committed };
+static struct tracker tracker = { .ops = &ops, .base = memory, .length = sizeof(memory) };
+static struct region region = {
+	.base = memory, .length = sizeof(memory), .tracker = &tracker,
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+static struct regions regions = { .lock = PTHREAD_RWLOCK_INITIALIZER, .first = &region };
+static struct txs txs = TXS_INITIALIZER(&regions);
+
+static void begin_and_store(void)
+{
+	char *at = memory + BUSY * PAGE + 100;
+
+	if (tx_begin(&txs, true, &tx) || tx_set_range(&txs, tx, at, 8))
+		_exit(1);
+	memset(at, 'u', 8);
+}
+
+static void end(uint64_t lsn)
+{
+	if (!lsn)
+		parts_undo(tx);
+	tx_finish(&txs, tx, lsn);
+}
+
+static void abort_it(void)
+{
+	end(0);
+}
+
+static void commit_it(void)
+{
+	end(1000);
+}
+
+static bool is_old(const char *page)
+{
+	for (size_t i = 0; i < PAGE; i++)
+		if (page[i] != 'o')
+			return false;
+	return true;
+}
+
+FIXTURE(copy)
+{
+	size_t others;
+};
+
+FIXTURE_SETUP(copy)
+{
+	size_t i;
+
+	memset(memory, 'o', sizeof(memory));
+	memset(copies, 0, sizeof(copies));
+	for (i = 0; i < PAGES; i++)
+		pages[i] = i;
+	txs_start(&txs);
+	ASSERT_FALSE(txs.shared);
+}
+
+FIXTURE_TEARDOWN(copy)
+{
+	txs_end(&txs);
+}
+
+/* Copies all; fills in how many of the other pages came out. */
+static bool take(size_t *others, void (*before)(void), void (*after)(void))
+{
+	bool ret;
+	size_t i;
+
+	beside = (struct beside) { .before = before, .after = after };
+	ret = committed_copy(&txs, &region, pages, PAGES, copies, copied);
+	for (i = 0, *others = 0; i < PAGES; i++)
+		*others += i != BUSY && copied[i] && is_old(copies + i * PAGE);
+	return ret;
+}
+
+TEST_F(copy, all_pages_that_nobody_references)
+{
+	ASSERT_TRUE(take(&self->others, NULL, NULL));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_TRUE(copied[BUSY]);
+	EXPECT_TRUE(is_old(copies + BUSY * PAGE));
+}
+
+TEST_F(copy, a_page_that_is_referenced_before_is_left_out)
+{
+	begin_and_store();
+	ASSERT_TRUE(take(&self->others, NULL, commit_it));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_FALSE(copied[BUSY]);
+	ASSERT_TRUE(take(&self->others, NULL, NULL));
+	EXPECT_TRUE(copied[BUSY]);
+}
+
+TEST_F(copy, a_page_that_is_referenced_after_is_left_out)
+{
+	ASSERT_TRUE(take(&self->others, begin_and_store, NULL));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_FALSE(copied[BUSY]);
+	end(0);
+}
+
+/* The copy was made while the bytes were there that the abort took back: it is made again. */
+TEST_F(copy, what_was_aborted_meanwhile_is_not_there)
+{
+	uint64_t aborts = txs_aborts(&txs);
+
+	ASSERT_TRUE(take(&self->others, begin_and_store, abort_it));
+	EXPECT_EQ(aborts + 1, txs_aborts(&txs));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_TRUE(copied[BUSY]);
+	EXPECT_TRUE(is_old(copies + BUSY * PAGE));
+}
+
+TEST_F(copy, what_was_committed_meanwhile_may_be_there)
+{
+	uint64_t aborts = txs_aborts(&txs);
+
+	ASSERT_TRUE(take(&self->others, begin_and_store, commit_it));
+	EXPECT_EQ(aborts, txs_aborts(&txs));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_TRUE(copied[BUSY]);
+}
+
+static void share(void)
+{
+	txs_share(&txs);
+}
+
+TEST_F(copy, parts_that_are_shared_meanwhile_are_looked_at)
+{
+	ASSERT_TRUE(take(&self->others, begin_and_store, share));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_FALSE(copied[BUSY]);
+	end(0);
+	ASSERT_TRUE(take(&self->others, NULL, NULL));
+	EXPECT_EQ(PAGES - 1, self->others);
+	EXPECT_TRUE(copied[BUSY]);
+}
+
+static void lock_elsewhere(void)
+{
+	txs_share(&txs);
+	pthread_mutex_lock(&region.lock);
+}
+
+TEST_F(copy, nothing_is_copied_while_a_transaction_is_ending)
+{
+	ASSERT_FALSE(take(&self->others, lock_elsewhere, NULL));
+	EXPECT_EQ(0, self->others);
+	EXPECT_FALSE(copied[BUSY]);
+	pthread_mutex_unlock(&region.lock);
+}
+
+TEST_HARNESS_MAIN

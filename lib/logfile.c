@@ -133,9 +133,12 @@ int logfile_settle(const struct logfile *file)
 			     file->path, err_name(err)) : 0;
 }
 
+/* Each direct write would have to throw away what it meets in the page cache. */
 void logfile_go_direct(struct logfile *file)
 {
 	file->direct = !os.set_direct(file->fd, true);
+	if (file->direct)
+		os.forget(file->fd);
 }
 
 uint64_t logfile_position(const struct logfile *file, uint64_t lsn)

@@ -147,6 +147,11 @@ static int real_set_direct(int fd, bool direct)
 	return fcntl(fd, F_SETFL, flags) ? -errno : 0;
 }
 
+static void real_forget(int fd)
+{
+	posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}
+
 static int real_name(int fd, const char *path)
 {
 	char link[32];
@@ -190,6 +195,7 @@ static int real_random(void *buf, size_t length)
 	.lock = real_lock, \
 	.locked = real_locked, \
 	.set_direct = real_set_direct, \
+	.forget = real_forget, \
 	.name = real_name, \
 	.unlink = real_unlink, \
 	.canonical = real_canonical, \

@@ -42,6 +42,7 @@ struct os_geometry {
  * @lock: take the lock of the whole open file for writing, or -EAGAIN
  * @locked: 1 if another open file holds that lock, else 0
  * @set_direct: turn direct I/O on or off, or -EINVAL where there is none
+ * @forget: let the page cache forget what is clean of the file; nothing depends on it
  * @name: give an open file without a name one, or -EEXIST
  * @unlink: unlink(2)
  * @canonical: realpath(3) into @out
@@ -62,6 +63,7 @@ struct os_io {
 	int (*lock)(int fd);
 	int (*locked)(int fd);
 	int (*set_direct)(int fd, bool direct);
+	void (*forget)(int fd);
 	int (*name)(int fd, const char *path);
 	int (*unlink)(const char *path);
 	int (*canonical)(const char *path, char out[PATH_MAX]);

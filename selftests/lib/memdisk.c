@@ -439,6 +439,11 @@ static int mem_set_direct(int fd, bool direct)
 	return 0;
 }
 
+static void mem_forget(int fd)
+{
+	(void)fd;
+}
+
 int mem_canonical(const char *path, char out[PATH_MAX])
 {
 	snprintf(out, PATH_MAX, "%s", path);
@@ -464,6 +469,7 @@ static const struct os_io mem_io = {
 	.lock = mem_lock,
 	.locked = mem_locked,
 	.set_direct = mem_set_direct,
+	.forget = mem_forget,
 	.name = mem_name,
 	.unlink = mem_unlink,
 	.canonical = mem_canonical,

@@ -7,7 +7,7 @@
 #define GIB		(1UL << 30)
 #define SEGMENTS	200
 #define REGIONS		1000
-#define REGIONS_VM	150	/* in the VM, which is slow */
+#define REGIONS_VM	150	/* where each costs much */
 
 FIXTURE(segments) {
 	struct place place;
@@ -266,7 +266,7 @@ TEST_F(segments, can_have_many_regions)
 	static char *at[REGIONS];
 	struct rlimit limit;
 	rvm_region_t region;
-	int n = getenv("RVM_VM") ? REGIONS_VM : REGIONS, i;
+	int n = getenv("RVM_VM") || getenv("RVM_QUICK") ? REGIONS_VM : REGIONS, i;
 
 	/* with the module each region is an open file */
 	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));

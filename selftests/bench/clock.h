@@ -19,6 +19,15 @@ static inline uint64_t clock_ns(void)
 }
 
 /* End the program after an error. */
+/* Processor time of the process. */
+static inline uint64_t clock_cpu_ns(void)
+{
+	struct timespec used;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+	return used.tv_sec * 1000000000UL + used.tv_nsec;
+}
+
 static inline void die(const char *what, const char *why)
 {
 	fprintf(stderr, "bench: %s: %s\n", what, why);

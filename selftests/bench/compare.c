@@ -11,6 +11,7 @@
 /* struct row - the samples of a subject */
 struct row {
 	struct series rate;
+	struct series core_rate;
 	struct series ratio;
 	struct series log_bytes;
 	struct series disk_bytes;
@@ -25,15 +26,15 @@ void compare_open(const struct options *from, const char *dat_path)
 	options = from;
 	csv = options_output(options->csv);
 	dat = options_output(dat_path);
-	fprintf(csv, "where,comparison,subject,threads,round,per_second,log_bytes,disk_bytes,");
+	fprintf(csv, "where,comparison,subject,threads,round,per_second,per_core,log_bytes,disk_bytes,");
 	fprintf(csv, "p50_ns,p99_ns,p999_ns,max_ns\n");
 }
 
 static void note(const struct comparison *c, const struct subject *s, unsigned int round,
 		 const struct outcome *o)
 {
-	fprintf(csv, "%s,%s,%s,%u,%u,%.1f,%.1f,%.1f,%.0f,%.0f,%.0f,%.0f\n", options->where,
-		c->name, s->name, c->threads, round, o->rate, o->log_bytes, o->disk_bytes,
+	fprintf(csv, "%s,%s,%s,%u,%u,%.1f,%.1f,%.1f,%.1f,%.0f,%.0f,%.0f,%.0f\n", options->where,
+		c->name, s->name, c->threads, round, o->rate, o->core_rate, o->log_bytes, o->disk_bytes,
 		o->latency[0], o->latency[1], o->latency[2], o->latency[3]);
 }
 
@@ -42,6 +43,7 @@ static void add(struct row *row, const struct outcome *o)
 	unsigned int i;
 
 	series_add(&row->rate, o->rate);
+	series_add(&row->core_rate, o->core_rate);
 	series_add(&row->log_bytes, o->log_bytes);
 	series_add(&row->disk_bytes, o->disk_bytes);
 	for (i = 0; i < LATENCIES; i++)
@@ -118,8 +120,8 @@ static void print_title(const struct comparison *c)
 	printf("\n%s: %s", options->where, c->name);
 	if (c->threads)
 		printf(", %u thread%s", c->threads, c->threads > 1 ? "s" : "");
-	printf("\n  %-18s %16s %7s %9s %9s %10s  %s\n", "", c->unit, "+-", "by limit", "log bytes",
-	       "disk bytes", "us: p50, p99, p99.9, all");
+	printf("\n  %-18s %16s %7s %10s %9s %9s %10s  %s\n", "", c->unit, "+-", "a core",
+	       "by limit", "log bytes", "disk bytes", "us: p50, p99, p99.9, all");
 }
 
 static void print_row(const struct comparison *c, const struct subject *s, struct row *row)
@@ -127,8 +129,8 @@ static void print_row(const struct comparison *c, const struct subject *s, struc
 	double rate = series_median(&row->rate);
 	unsigned int i;
 
-	printf("  %-18s %16.0f %6.1f%% %9.3f %9.0f %10.0f ", s->name, rate,
-	       series_spread(&row->rate), series_median(&row->ratio),
+	printf("  %-18s %16.0f %6.1f%% %10.0f %9.3f %9.0f %10.0f ", s->name, rate,
+	       series_spread(&row->rate), series_median(&row->core_rate), series_median(&row->ratio),
 	       series_median(&row->log_bytes), series_median(&row->disk_bytes));
 	for (i = 0; i < LATENCIES && series_most(&row->latency[i]) > 0; i++)
 		printf(" %.1f", series_median(&row->latency[i]) / 1000);
@@ -148,6 +150,8 @@ static double figure_of(struct row *row, enum figure figure)
 	switch (figure) {
 	case RATE:
 		return series_median(&row->rate);
+	case CORE_RATE:
+		return series_median(&row->core_rate);
 	case BY_LIMIT:
 		return series_median(&row->ratio);
 	case LOG_BYTES:

@@ -48,7 +48,7 @@ struct comparison {
 };
 
 /* What a goal is about; LONGEST is the longest commit of all rounds, in nanoseconds. */
-enum figure { RATE, BY_LIMIT, LOG_BYTES, DISK_BYTES, LONGEST };
+enum figure { RATE, CORE_RATE, BY_LIMIT, LOG_BYTES, DISK_BYTES, LONGEST };
 
 /**
  * struct goal - what a subject is to reach

@@ -10,6 +10,7 @@
 
 #define MIB		(1UL << 20)
 #define LOG_MIN		(8 * MIB)	/* that 95 % of it are full is true to 2 % */
+#define LASTING		4000		/* milliseconds: a log of 1 GiB is truncated several times */
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* No truncation begins by itself before the trial is over. */
@@ -33,6 +34,14 @@ static struct {
 static void set_large(struct setting *setting)
 {
 	setting->log = args.common.quick ? LOG_MIN : args.log;
+}
+
+/* So large that truncation does not write each page for each transaction or two; more than once. */
+static void set_lasting(struct setting *setting)
+{
+	setting->log *= 16;
+	if (!args.common.quick)
+		setting->ms = LASTING;
 }
 
 static void set_truncating(struct setting *setting)
@@ -114,6 +123,11 @@ static const struct comparison comparisons[] = {
 		{ "log 0.5 x data", trial_bytes, false, set_half },
 		{ "log 2 x data", trial_bytes, false, set_twice } } },
 	SPOOLED(1), SPOOLED(2), SPOOLED(4), SPOOLED(8),
+	{ "lasting", "transactions/s", false, 1, 0, false, false, {
+		{ "undo+redo copies", trial_copies, true, NULL },
+		{ "stores", trial_stores, false, NULL },
+		{ "rvm", trial_restore, false, set_lasting },
+		{ "rvm no_restore", trial_no_restore, false, set_lasting } } },
 	LATENCY(true, "latency durable"), LATENCY(false, "latency no_flush"),
 	{ RESIZE, "p99.9 in us", true, 4, 0, false, false, {
 		{ "rvm", trial_resize, false, NULL } } },
@@ -136,6 +150,9 @@ static const struct goal goals[] = {
 	{ "bytes", 0, "log 0.5 x data", DISK_BYTES, true, 2500,
 	  "bytes on disks a durable transaction, log half the data" },
 	{ "no_flush", 1, "rvm", RATE, false, 1e6, "no_flush, transactions/s" },
+	{ "lasting", 1, "rvm", RATE, false, 1e6, "no_flush, log 8 x data, transactions/s" },
+	{ "lasting", 1, "rvm", CORE_RATE, false, 1e6,
+	  "no_flush, log 8 x data, transactions a second of processor time" },
 	{ "no_flush", 1, "rvm", BY_LIMIT, false, 0.5, "no_flush, by copies in memory" },
 	{ "no_flush", 1, "rvm", LOG_BYTES, true, TPCA_RECORD,
 	  "log bytes a transaction: payload + 64 + 16 a range" },

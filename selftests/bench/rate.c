@@ -14,16 +14,18 @@
 uint64_t rate_measure(const struct setting *setting, transact_fn *fn, char *base,
 		      void (*finish)(void), struct outcome *outcome)
 {
-	uint64_t written, start, done;
+	uint64_t written, start, cpu, done;
 
 	files_settle(setting);
 	written = scratch_written();
 	start = clock_ns();
+	cpu = clock_cpu_ns();
 	tellers_start(setting, base, fn);
 	done = tellers_end(start + setting->ms * 1000000UL);
 	if (finish)
 		check("rvm_flush", rvm_flush());
 	outcome->rate = done / ((clock_ns() - start) / 1e9);
+	outcome->core_rate = done / ((clock_cpu_ns() - cpu) / 1e9);
 	if (finish)
 		finish();
 	outcome->disk_bytes = (double)(scratch_written() - written) / done;

@@ -32,12 +32,14 @@ struct setting {
 /**
  * struct outcome - what came out; 0 where a trial does not measure it
  * @rate: transactions, bytes or maps a second
+ * @core_rate: transactions a second of processor time, of all threads and of the kernel for them
  * @log_bytes: bytes of log a transaction
  * @disk_bytes: bytes that went to disks, truncation included, a transaction
  * @latency: nanoseconds of a commit: half, 99 %, 99.9 % and all are below
  */
 struct outcome {
 	double rate;
+	double core_rate;
 	double log_bytes;
 	double disk_bytes;
 	double latency[4];

@@ -34,8 +34,8 @@ static void note(const struct comparison *c, const struct subject *s, unsigned i
 		 const struct outcome *o)
 {
 	fprintf(csv, "%s,%s,%s,%u,%u,%.1f,%.1f,%.1f,%.1f,%.0f,%.0f,%.0f,%.0f\n", options->where,
-		c->name, s->name, c->threads, round, o->rate, o->core_rate, o->log_bytes, o->disk_bytes,
-		o->latency[0], o->latency[1], o->latency[2], o->latency[3]);
+		c->name, s->name, c->threads, round, o->rate, o->core_rate, o->log_bytes,
+		o->disk_bytes, o->latency[0], o->latency[1], o->latency[2], o->latency[3]);
 }
 
 static void add(struct row *row, const struct outcome *o)
@@ -130,8 +130,9 @@ static void print_row(const struct comparison *c, const struct subject *s, struc
 	unsigned int i;
 
 	printf("  %-18s %16.0f %6.1f%% %10.0f %9.3f %9.0f %10.0f ", s->name, rate,
-	       series_spread(&row->rate), series_median(&row->core_rate), series_median(&row->ratio),
-	       series_median(&row->log_bytes), series_median(&row->disk_bytes));
+	       series_spread(&row->rate), series_median(&row->core_rate),
+	       series_median(&row->ratio), series_median(&row->log_bytes),
+	       series_median(&row->disk_bytes));
 	for (i = 0; i < LATENCIES && series_most(&row->latency[i]) > 0; i++)
 		printf(" %.1f", series_median(&row->latency[i]) / 1000);
 	if (c->map)

@@ -10,7 +10,7 @@
 
 #define MIB		(1UL << 20)
 #define LOG_MIN		(8 * MIB)	/* that 95 % of it are full is true to 2 % */
-#define LASTING		4000		/* milliseconds: a log of 1 GiB is truncated several times */
+#define LASTING		4000		/* ms: a log of 1 GiB is truncated several times */
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* No truncation begins by itself before the trial is over. */

@@ -209,7 +209,8 @@ TEST_F_TIMEOUT(long_log, a_failing_call_is_an_error_and_nothing_is_lost, 300)
 	ASSERT_EQ(0, recovers());
 	calls = mem.calls;
 	ASSERT_GT(calls, 30);
-	for (at = 1; at < calls - 2; at += STRIDE * mem_stride(3)) {	/* the last ones are log_close() */
+	/* the last ones are log_close() */
+	for (at = 1; at < calls - 2; at += STRIDE * mem_stride(3)) {
 		for (i = 0; i < ARRAY_SIZE(errs); i++) {
 			int err;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The write-ahead log: its life, its status and its segment dictionary. */
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -344,12 +345,15 @@ int log_take_space(struct log *log, uint64_t size, uint64_t *area_size)
 }
 
 /* Called with the lock. */
-static int set_size(struct log *log, uint64_t area_size)
+static int set_size(struct log *log, uint64_t tail, uint64_t area_size)
 {
 	int err = tail_error(&log->tail);
 
 	if (err)
 		return err;
+	assert(!log->keep && tail == log->tail.durable);
+	log->status.head = tail;
+	log->status.tail_hint = tail;
 	err = space_switch(&log->file, &log->status, &log->copies, area_size);
 	if (err)
 		return tail_poison(&log->tail, err);
@@ -357,12 +361,12 @@ static int set_size(struct log *log, uint64_t area_size)
 	return 0;
 }
 
-int log_set_size(struct log *log, uint64_t area_size)
+int log_set_size(struct log *log, uint64_t tail, uint64_t area_size)
 {
 	int err;
 
 	pthread_mutex_lock(&log->lock);
-	err = set_size(log, area_size);
+	err = set_size(log, tail, area_size);
 	pthread_mutex_unlock(&log->lock);
 	return err;
 }

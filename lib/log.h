@@ -281,15 +281,16 @@ void log_freeze(struct log *log);
 void log_thaw(struct log *log);
 
 /**
- * log_set_size() - change the size of the record area
- * @log: frozen; its head is its tail
+ * log_set_size() - free all space and change the size of the record area, durably
+ * @log: frozen, and no backup of it is made
+ * @tail: its tail, which is durable; the caller has made all below it durable in the segments
  * @area_size: from log_take_space()
  *
  * The log goes on at an LSN that is not lower.
  *
  * Return: 0, or the poison.
  */
-int log_set_size(struct log *log, uint64_t area_size);
+int log_set_size(struct log *log, uint64_t tail, uint64_t area_size);
 
 /** log_cut() - cut a file off where its log ends; Return: 0, or an errno with a text */
 int log_cut(struct log *log);

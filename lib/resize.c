@@ -49,11 +49,12 @@ struct layout {
 	uint64_t area_size;
 };
 
-static int lay_out(void *arg)
+/* One status tells of both, so that commits wait for one. */
+static int lay_out(void *arg, uint64_t tail)
 {
 	struct layout *layout = arg;
 
-	return log_set_size(layout->log, layout->area_size);
+	return log_set_size(layout->log, tail, layout->area_size);
 }
 
 /* What was taken in vain is given back; the first error is told. */

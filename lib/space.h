@@ -2,13 +2,14 @@
 /*
  * The space of a log: how much, taken from the file system, written through once, given back.
  *
- * A log changes its size while it is empty, also where it is in use, in steps that a crash may
- * part anywhere:
+ * A log changes its size when all its records are in the segments, also where it is in use, in
+ * steps that a crash may part anywhere:
  *
  *  1. To grow, a file is made longer, and the new space is written through and synced.  The status
  *     says nothing of it yet.
  *  2. The status is written with the new area_size, and with head and tail at an LSN that is not
- *     below it; before and after, the log is empty, so no record changes its place.
+ *     below it: the log is empty, so no record changes its place.  Before that the segments have
+ *     what the records say.
  *  3. After it has shrunk, a file is cut off.  A file that is longer than its log is no damage,
  *     so nobody waits for the disk to know.
  */

@@ -131,7 +131,7 @@ void tail_restart(struct tail *t, uint64_t area_size, uint64_t lsn)
 {
 	pthread_mutex_lock(&t->lock);
 	assert(t->frozen && !t->n_groups && spool_empty(&t->spool));
-	assert(t->head == t->filled && t->durable == t->filled && t->closed == t->filled);
+	assert(t->durable == t->filled && t->closed == t->filled);
 	assert(lsn >= t->filled && !(lsn % t->sector));
 	__atomic_store_n(&t->file->area_size, area_size, __ATOMIC_RELAXED);
 	begin_at(t, lsn);

@@ -179,8 +179,8 @@ void tail_freeze(struct tail *tail);
 void tail_thaw(struct tail *tail);
 
 /**
- * tail_restart() - go on in a record area of another size
- * @tail: frozen, and empty: its head is its tail, and durable
+ * tail_restart() - go on in an empty record area of another size
+ * @tail: frozen, and all of it is durable
  * @area_size: bytes of the area; the status says so, durably
  * @lsn: where to go on, not below the tail; a multiple of the sector
  */

@@ -294,7 +294,15 @@ static int flush(struct truncator *tr)
 	return log_flush(tr->log, state.tail);
 }
 
-static int truncate_locked(struct truncator *tr)
+static int set_head(void *arg, uint64_t tail)
+{
+	struct truncator *tr = arg;
+
+	return log_set_head(tr->log, tail);
+}
+
+/* @fn moves the head. */
+static int truncate_by(struct truncator *tr, truncate_empty_fn *fn, void *arg)
 {
 	uint64_t start = statistics_clock();
 	struct log_state state;
@@ -305,17 +313,22 @@ static int truncate_locked(struct truncator *tr)
 		return err;
 	log_state(tr->log, &state);
 	if (state.head == state.durable)
-		return 0;
+		return fn(arg, state.durable);
 	err = apply(tr, state.head, state.durable);
 	if (err)
 		return err;
 	statistics_log_used(log_used(tr->log), tr->size);
-	err = log_set_head(tr->log, state.durable);
+	err = fn(arg, state.durable);
 	if (err)
 		return err;
 	statistics_truncated(statistics_clock() - start);
 	tr->orphans = false;
 	return 0;
+}
+
+static int truncate_locked(struct truncator *tr)
+{
+	return truncate_by(tr, set_head, tr);
 }
 
 int truncate_log(struct truncator *tr)
@@ -402,14 +415,11 @@ static uint64_t percent_of(const struct truncator *tr, long percent)
 }
 
 /* Called with the lock and a frozen log; what was told of a size holds no more. */
-static int empty_and_call(struct truncator *tr, int (*fn)(void *arg), void *arg)
+static int empty_by(struct truncator *tr, truncate_empty_fn *fn, void *arg)
 {
 	struct log_state state;
-	int err;
+	int err = truncate_by(tr, fn, arg);
 
-	err = truncate_locked(tr);
-	if (!err)
-		err = fn(arg);
 	log_state(tr->log, &state);
 	__atomic_store_n(&tr->size, state.size, __ATOMIC_RELAXED);
 	__atomic_store_n(&tr->retry, 0, __ATOMIC_RELAXED);
@@ -505,7 +515,7 @@ static int take_turns(struct truncator *tr)
 }
 
 /* Most is truncated beside the commits; the log is frozen only for what they added meanwhile. */
-int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg)
+int truncate_empty(struct truncator *tr, truncate_empty_fn *fn, void *arg)
 {
 	int err;
 
@@ -515,7 +525,7 @@ int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg)
 		freeze(tr);
 		err = take_turns(tr);
 		if (!err)
-			err = empty_and_call(tr, fn, arg);
+			err = empty_by(tr, fn, arg);
 		thaw(tr);
 	}
 	pthread_mutex_unlock(&tr->lock);

@@ -140,10 +140,19 @@ void truncator_kick(struct truncator *tr);
 int truncate_log(struct truncator *tr);
 
 /**
- * truncate_empty() - have a function called while the log is empty
+ * typedef truncate_empty_fn - called by truncate_empty()
+ * @arg: the caller's
+ * @tail: the log's; all below it is durable, and in the segments
+ *
+ * Return: 0, after the log's head has moved to @tail or beyond; or a negative errno with a text.
+ */
+typedef int truncate_empty_fn(void *arg, uint64_t tail);
+
+/**
+ * truncate_empty() - have a function called that empties the log
  * @tr: the truncator
  * @fn: called when all that is committed is in the segments, and who commits waits for it to
- *	return; it may change the log's size
+ *	return; it moves the head, and may change the log's size
  * @arg: its argument
  *
  * A commit that waits has noted its pages with an LSN below the one where its record gets; that
@@ -151,7 +160,7 @@ int truncate_log(struct truncator *tr);
  *
  * Return: 0; as truncate_log(), @fn was not called; or what @fn returned.
  */
-int truncate_empty(struct truncator *tr, int (*fn)(void *arg), void *arg);
+int truncate_empty(struct truncator *tr, truncate_empty_fn *fn, void *arg);
 
 /**
  * truncate_relieve() - write pages whose memory can be reclaimed then

@@ -237,6 +237,34 @@ TEST(a_log_in_use_grows_and_shrinks)
 	EXPECT_EQ(number, recovered());
 }
 
+static unsigned int statuses;
+
+static ssize_t count_statuses(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+{
+	statuses += mem_file(fd) == mem_find(LOG) && offset < 2 * FORMAT_BLOCK;
+	return disk_pwritev(fd, iov, count, offset, sync);
+}
+
+/* Commits wait for each of its two copies. */
+TEST(one_status_tells_that_the_log_is_empty_and_has_another_size)
+{
+	struct log_state state;
+	struct use use;
+
+	ASSERT_EQ(0, prepare(SMALL));
+	ASSERT_EQ(0, begin_use(&use));
+	ASSERT_EQ(0, commit_to(&use, 11, 14));
+	os.pwritev = count_statuses;
+	ASSERT_EQ(0, log_resize_in_use(use.log, &use.tr, LARGE));
+	os.pwritev = disk_pwritev;
+	EXPECT_EQ(2, statuses);
+	log_state(use.log, &state);
+	EXPECT_EQ(state.head, state.tail);
+	EXPECT_EQ(0, log_used(use.log));
+	end_use(&use);
+	EXPECT_EQ(14, recovered());
+}
+
 /* What is committed and not flushed when the log changes its size is durable then. */
 TEST(tickets_hold_over_a_change_of_size)
 {

@@ -97,10 +97,11 @@ static bool try_copies(struct pageout *out, const uint64_t *pages, size_t n, siz
 	return true;
 }
 
+/* While the log is frozen no commit ends, and none gives up a reference. */
 static void copy_part(struct pageout *out, const uint64_t *pages, size_t n)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE };
-	unsigned int tries = TRIES;
+	unsigned int tries = out->tr->frozen ? 1 : TRIES;
 	size_t left;
 
 	memset(out->copied, 0, n * sizeof(*out->copied));

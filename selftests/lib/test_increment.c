@@ -470,6 +470,23 @@ TEST(beside_commits_pages_go_past_the_cache)
 	end_flow(segment);
 }
 
+/* While commits wait none ends: what is blocked stays so, and nobody waits for it. */
+TEST(while_commits_wait_a_blocked_page_is_not_tried_again)
+{
+	uint64_t lsn = 0;
+	bool frozen;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	game.epochs = true;
+	ASSERT_EQ(0, commit_number(1, &lsn));
+	game.blocked[0] = true;
+	ASSERT_EQ(0, truncate_empty(&game.tr, note_call, &frozen));
+	EXPECT_EQ(0, game.wrong);
+	EXPECT_EQ(1, game.refused);
+	EXPECT_EQ(1, prefix(mem_find(SEG)->stable, MOST));
+	end_game();
+}
+
 TEST(an_epoch_takes_from_the_log_only_what_is_blocked)
 {
 	unsigned char old[SEG_SIZE];

@@ -261,6 +261,7 @@ int recover_apply(struct log *log, uint64_t from, uint64_t to, const struct reco
 	err = reader_init(&reader, log_file(log), &status);
 	if (err)
 		return err;
+	reader_shorten(&reader, to - from);
 	err = apply_init(&a, log, to - from, ops, stats);
 	if (err)
 		goto free_reader;

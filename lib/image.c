@@ -9,7 +9,7 @@
 
 #define DIGIT	256
 #define NEAR	32	/* pieces that wait for memory together */
-#define HUGE	(64UL << 20)	/* so much memory is worth large pages */
+#define HUGE	(64UL << 20)	/* so much memory is worth large pages in a recovery */
 
 static size_t round_up(size_t n)
 {
@@ -47,7 +47,7 @@ int images_init(struct images *images, size_t max, bool is_beside)
 		pieces_free(&images->pieces);
 		return -ENOMEM;
 	}
-	if (images->size >= HUGE)
+	if (is_beside && images->size >= HUGE)
 		madvise(at, images->size, MADV_HUGEPAGE);	/* the pages are met at random */
 	images->memory = at;
 	images->max = max;

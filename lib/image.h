@@ -85,7 +85,8 @@ struct images {
  * images_init() - make an empty set
  * @images: to be filled in
  * @max: how many pages it may hold
- * @is_beside: a thread may copy what is put in
+ * @is_beside: it is for recovery: a thread may copy what is put in, and large pages are worth the
+ *	time that it takes to clear them
  *
  * Return: 0 or -ENOMEM, without a text.
  */

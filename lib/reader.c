@@ -33,6 +33,15 @@ int reader_init(struct reader *reader, const struct logfile *file,
 	return 0;
 }
 
+/* They begin anywhere in a block. */
+void reader_shorten(struct reader *reader, uint64_t bytes)
+{
+	uint64_t size = (bytes + 2 * LOGFILE_ALIGN - 1) & ~(uint64_t)(LOGFILE_ALIGN - 1);
+
+	if (size < reader->memory_size)
+		reader->memory_size = size;
+}
+
 void reader_ahead(struct reader *reader, uint64_t from, uint64_t end)
 {
 	if (end > from && end - from > 2 * READER_WINDOW)

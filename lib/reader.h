@@ -63,6 +63,9 @@ struct reader {
 int reader_init(struct reader *reader, const struct logfile *file,
 		const struct format_status *status);
 
+/** reader_shorten() - no more than @bytes will be read: let no window be longer */
+void reader_shorten(struct reader *reader, uint64_t bytes);
+
 /**
  * reader_ahead() - expect a walk from @from to @end
  * @reader: the reader

@@ -81,26 +81,33 @@ static int write_chunk(struct chunk *chunk)
 	return err ? err : late;
 }
 
+/* A page is busy: the log has bytes for it, from where it is queued. */
+static void need_log(struct truncator *tr, const struct queued_page *taken)
+{
+	if (taken->lsn < tr->needed)
+		tr->needed = taken->lsn;
+}
+
 /* What failed is queued again, last first; what is busy stays reserved until the end. */
-static void finish_chunk(struct chunk *chunk, bool failed)
+static void finish_chunk(struct truncator *tr, struct chunk *chunk, bool failed)
 {
 	struct region *region = chunk->region;
 	size_t i = chunk->n;
 
 	while (i--) {
-		uint64_t page = chunk->taken[i].page;
+		const struct queued_page *taken = &chunk->taken[i];
 
-		if (rangeset_overlaps(&region->busy, page, page + 1))
-			continue;
-		if (failed)
-			dirty_back(&region->dirty, page, chunk->taken[i].lsn);
+		if (rangeset_overlaps(&region->busy, taken->page, taken->page + 1))
+			need_log(tr, taken);
+		else if (failed)
+			dirty_back(&region->dirty, taken->page, taken->lsn);
 		else
-			dirty_done(&region->dirty, page);
+			dirty_done(&region->dirty, taken->page);
 	}
 }
 
 /* All pages that records below @to may reference. */
-static int write_region(struct region *region, uint64_t to)
+static int write_region(struct truncator *tr, struct region *region, uint64_t to)
 {
 	struct chunk *chunk = malloc(sizeof(*chunk));
 	int err = 0;
@@ -115,7 +122,7 @@ static int write_region(struct region *region, uint64_t to)
 		for (size_t i = 0; i < chunk->n; i++)
 			chunk->pages[i] = chunk->taken[i].page;
 		err = write_chunk(chunk);
-		finish_chunk(chunk, err);
+		finish_chunk(tr, chunk, err);
 	}
 	free(chunk);
 	return err;
@@ -136,6 +143,8 @@ static int finish_copies(struct pageout *out, bool failed)
 			dirty_done(&region->dirty, taken->page);
 		else if (!failed && !err)
 			err = rangeset_add(&region->busy, taken->page, taken->page + 1, NULL, NULL);
+		if (!written && !failed && !err)
+			need_log(out->tr, taken);
 		if (!written && (failed || err))
 			dirty_back(&region->dirty, taken->page, taken->lsn);
 	}
@@ -237,15 +246,15 @@ static bool from_log(void *arg, uint32_t id, uint64_t page)
 	return takes;
 }
 
-/* Is everything in the segments already, so that the log need not be read? */
-static bool all_written(struct truncator *tr)
+/* LSN of the first record at or beyond @from that the segments need, or UINT64_MAX. */
+static uint64_t first_needed(struct truncator *tr, uint64_t from)
 {
 	if (tr->orphans)
-		return false;
+		return from;
 	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
-		if (!from_memory(tr, r) || r->busy.count)
-			return false;
-	return true;
+		if (!from_memory(tr, r))
+			return from;
+	return tr->needed > from ? tr->needed : from;
 }
 
 static int write_regions(struct truncator *tr, uint64_t to)
@@ -254,7 +263,7 @@ static int write_regions(struct truncator *tr, uint64_t to)
 
 	for (struct region *r = next_region(tr, NULL); r && !err; r = next_region(tr, r)) {
 		if (r->tracker->ops->writeback)
-			err = write_region(r, to);
+			err = write_region(tr, r, to);
 		else if (tr->copy)
 			err = copy_region(tr, r, to);
 	}
@@ -276,11 +285,14 @@ static int apply(struct truncator *tr, uint64_t from, uint64_t to)
 		.page_mask = from_log,
 		.arg = tr,
 	};
+	uint64_t needed;
 	int err;
 
+	tr->needed = UINT64_MAX;
 	err = write_regions(tr, to);
-	if (!err && !all_written(tr))
-		err = recover_apply(tr->log, from, to, &ops, NULL);
+	needed = first_needed(tr, from);
+	if (!err && needed < to)
+		err = recover_apply(tr->log, needed, to, &ops, NULL);
 	for (struct region *r = next_region(tr, NULL); r; r = next_region(tr, r))
 		release_busy(r, err ? from : to);
 	return err;

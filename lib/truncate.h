@@ -13,8 +13,9 @@
  *     are dirty, so they are in memory, and held, so nobody writes them back and
  *     evicts them.  The others have been written since, newer than the log.  Elsewhere
  *     nobody but truncation writes pages.
- *  3. Apply the log to the pages that are still busy.  What it overwrites in the segment is
- *     older, because the page has not been written since it was dirtied.
+ *  3. Apply the log to the pages that are still busy, from where the first of them is queued.
+ *     What it overwrites in the segment is older, because the page has not been written since it
+ *     was dirtied.
  *  4. Release them.
  *
  * Incremental truncation, also of that section, reads no log: increment.h.  It is what the
@@ -62,6 +63,7 @@ typedef void truncate_progress_fn(void *arg, uint64_t done, uint64_t total);
  * @lock: held for the length of a truncation; guards @orphans
  * @orphans: the log may hold records about a region that was unmapped
  * @frozen: the log is, by truncate_empty(); guarded by @lock
+ * @needed: LSN of the first record that a busy page may need, or UINT64_MAX; guarded by @lock
  * @size: bytes of the log's record area
  * @percent: truncate when the log is so full; 0: only when asked
  * @incremental: by steps, where possible
@@ -86,6 +88,7 @@ struct truncator {
 	pthread_mutex_t lock;
 	bool orphans;
 	bool frozen;
+	uint64_t needed;
 	uint64_t size;
 	long percent;
 	bool incremental;

@@ -12,6 +12,7 @@
 
 #include "dirty.h"
 #include "increment.h"
+#include "logfile.h"
 #define truncate_log empty_log	/* the helper there, not the library's function */
 #include "logtest.h"
 #undef truncate_log
@@ -484,6 +485,40 @@ TEST(while_commits_wait_a_blocked_page_is_not_tried_again)
 	EXPECT_EQ(0, game.wrong);
 	EXPECT_EQ(1, game.refused);
 	EXPECT_EQ(1, prefix(mem_find(SEG)->stable, MOST));
+	end_game();
+}
+
+static uint64_t lowest_read;
+
+static ssize_t note_pread(int fd, void *buf, size_t length, uint64_t offset)
+{
+	if (mem_file(fd) == mem_find(LOG) && offset < lowest_read)
+		lowest_read = offset;
+	return mem_pread(fd, buf, length, offset);
+}
+
+TEST(an_epoch_reads_the_log_from_where_a_blocked_page_is_queued)
+{
+	uint64_t page, lsn, first = 0;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	order_excused = true;	/* the records are not about the pages that are noted */
+	game.epochs = true;
+	for (page = 0; page < PAGES; page++) {
+		first = log_durable(game.log);
+		ASSERT_EQ(0, region_note_dirty(&game.region, page, page));
+		ASSERT_EQ(0, append_tx(game.log, page + 1, MOST, &lsn));
+		ASSERT_EQ(0, log_flush(game.log, lsn));
+	}
+	game.blocked[PAGES - 1] = true;
+	lowest_read = UINT64_MAX;
+	os.pread = note_pread;
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	os.pread = mem_pread;
+	EXPECT_EQ(logfile_position(log_file(game.log), first) & ~(uint64_t)(LOGFILE_ALIGN - 1),
+		  lowest_read);
+	EXPECT_LT(logfile_position(log_file(game.log), 0) + LOGFILE_ALIGN, lowest_read);
+	EXPECT_EQ(log_durable(game.log), head());
 	end_game();
 }
 

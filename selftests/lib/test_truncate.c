@@ -13,7 +13,9 @@
 #include "err.h"
 #include "increment.h"
 #include "log.h"
+#include "logfile.h"
 #include "order.h"
+#include "os.h"
 #include "recover.h"
 #include "region.h"
 #include "segment.h"
@@ -235,6 +237,75 @@ TEST_F(truncate, a_page_that_stayed_busy_is_written_by_the_next_truncation)
 	ASSERT_EQ(0, truncate_log(&self->tr));
 	EXPECT_EQ(false, self->fake->dirty[2]);
 	EXPECT_EQ('e', in_segment(self->segment, 3));
+}
+
+/* struct reads - of a log: from the lowest byte that was read to the highest */
+static struct {
+	int fd;
+	uint64_t lowest, highest;
+} reads;
+
+static ssize_t note_pread(int fd, void *buf, size_t length, uint64_t offset)
+{
+	if (fd == reads.fd && offset < reads.lowest)
+		reads.lowest = offset;
+	if (fd == reads.fd && offset + length > reads.highest)
+		reads.highest = offset + length;
+	return os_real.pread(fd, buf, length, offset);
+}
+
+static int truncate_and_see(struct truncator *tr, struct log *log)
+{
+	int err;
+
+	reads.fd = log_file(log)->fd;
+	reads.lowest = UINT64_MAX;
+	reads.highest = 0;
+	os.pread = note_pread;
+	err = truncate_log(tr);
+	os.pread = os_real.pread;
+	return err;
+}
+
+/* Its block of the log. */
+static uint64_t block_of(struct log *log, uint64_t lsn)
+{
+	return logfile_position(log_file(log), lsn) & ~(uint64_t)(LOGFILE_ALIGN - 1);
+}
+
+/* All before is in the segment, from memory. */
+TEST_F(truncate, the_log_is_read_from_where_the_first_busy_page_is_queued)
+{
+	struct log_state state;
+	uint64_t first;
+
+	for (int i = 0; i < 4; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a'));
+	log_state(self->log, &state);
+	ASSERT_EQ(0, log_flush(self->log, state.tail));
+	first = block_of(self->log, log_durable(self->log));
+	for (int i = 5; i < 7; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'd'));
+	self->fake->owned[5] = true;
+	memset(self->fake->memory + 5 * TRACK_PAGE_SIZE, 'u', TRACK_PAGE_SIZE);
+	EXPECT_EQ(0, truncate_and_see(&self->tr, self->log));
+	EXPECT_EQ(first, reads.lowest);
+	EXPECT_GE(block_of(self->log, log_durable(self->log)) + 2 * LOGFILE_ALIGN, reads.highest);
+	EXPECT_EQ('a', in_segment(self->segment, 3));
+	EXPECT_EQ('d', in_segment(self->segment, 5));
+	EXPECT_EQ('d', in_segment(self->segment, 6));
+	EXPECT_EQ(0, log_used(self->log));
+	/* an unmapped region's records may be anywhere */
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'e'));
+	log_state(self->log, &state);
+	ASSERT_EQ(0, log_flush(self->log, state.tail));
+	first = block_of(self->log, state.head);
+	for (int i = 5; i < 7; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'f'));
+	self->tr.orphans = true;
+	EXPECT_EQ(0, truncate_and_see(&self->tr, self->log));
+	EXPECT_EQ(first, reads.lowest);
+	EXPECT_EQ(0, log_used(self->log));
 }
 
 TEST_F(truncate, of_pages_side_by_side_only_the_busy_one_stays_dirty)

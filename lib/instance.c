@@ -43,7 +43,10 @@ rvm_return_t code_of(int err, const struct code *special)
 	return code ? code : code_in(common, -err);
 }
 
-/* The log is the parent's, and so are all locks and threads. */
+/*
+ * The log is the parent's, and so are all locks and threads.  What is noted of transactions, as
+ * how many threads wait to enter, stays as it was at the fork: no call of the child asks for it.
+ */
 static void begin_child(void)
 {
 	rvm.inherited |= rvm.up;

@@ -398,12 +398,16 @@ TEST_F(life, create_log_in_a_missing_directory_names_the_path)
 
 static void use_in_child(void *arg)
 {
-	rvm_tid_t *tid = arg;
+	rvm_tid_t *tid = arg, own;
 
 	need(rvm_flush() == RVM_EINIT);
 	need(strlen(rvm_error()));
 	need(rvm_end_transaction(tid, flush) == RVM_EINIT);
+	rvm_init_tid(&own);
+	need(rvm_begin_transaction(&own, restore) == RVM_EINIT);
+	need(rvm_truncate() == RVM_EINIT);
 	need(rvm_terminate() == RVM_EINIT);
+	need(RVM_INIT(NULL) == RVM_EINIT);
 }
 
 TEST_F(life, a_forked_child_has_no_library)

@@ -9,13 +9,14 @@
 #define SECTORS		(FILE_MAX / 512)
 #define PENDING		1024
 #define KILLS		20	/* kills are so much rarer than losses of power */
+#define SYNCS		8	/* under way at once */
 
 /**
  * struct pending - something that is not durable
  * @what: MEM_WRITE: a sector; MEM_SIZED; MEM_NAMED
  * @file: of which file
  * @number: of the write
- * @sync: a sync under way that will make it durable
+ * @syncs: those under way that will make it durable, a bit for each
  * @returned: the write has returned, so that a sync that begins now is about it
  * @sector: which
  * @size: of MEM_SIZED
@@ -26,7 +27,7 @@ struct pending {
 	enum mem_what what;
 	int file;
 	unsigned int number;
-	unsigned int sync;
+	unsigned int syncs;
 	bool returned;
 	unsigned int sector;
 	uint64_t size;
@@ -74,6 +75,7 @@ static const char *const tear_names[] = { "", "first half of", "second half of",
  * @sum: of the hashes of all durable sectors
  * @pending: what is not durable, in the order in which it was done
  * @count: how many
+ * @syncs: numbers of the syncs under way; 0: none
  * @chosen: of the image at hand: which of them are on the disk
  * @torn: which one is torn
  * @tear: how
@@ -91,6 +93,7 @@ static struct disk {
 	uint64_t sum;
 	struct pending pending[PENDING];
 	unsigned int count;
+	unsigned int syncs[SYNCS];
 	bool chosen[PENDING];
 	unsigned int torn;
 	enum tear tear;
@@ -139,7 +142,7 @@ static void load(const struct trace *trace)
 static void forget(struct pending *p)
 {
 	p->number = 0;
-	p->sync = 0;
+	p->syncs = 0;
 }
 
 /* What is durable is pending no more, nor is what was written there before. */
@@ -175,9 +178,20 @@ static bool of_write(const struct pending *p, unsigned int number)
 	return p->number == number;
 }
 
-static bool of_sync(const struct pending *p, unsigned int number)
+static bool of_sync(const struct pending *p, unsigned int slot)
 {
-	return p->sync == number;
+	return p->syncs >> slot & 1;
+}
+
+/* Where a sync under way is noted; 0: where another one may be. */
+static unsigned int slot_of(unsigned int number)
+{
+	unsigned int slot = 0;
+
+	while (disk.syncs[slot] != number)
+		if (++slot == SYNCS)
+			abort();
+	return slot;
 }
 
 static struct pending *add(const struct mem_event *event)
@@ -230,16 +244,28 @@ static void note_return(const struct mem_event *event)
 /* A name is the directory's; a sync of the file makes its size durable, too. */
 static void note_sync(const struct mem_event *event)
 {
-	unsigned int i;
+	unsigned int slot = slot_of(0), i;
 
+	disk.syncs[slot] = event->number;
 	for (i = 0; i < disk.count; i++) {
 		struct pending *p = &disk.pending[i];
 		bool name = p->what == MEM_NAMED;
 
 		if (event->file == MEM_DIR ? name : !name && p->file == event->file &&
 		    (p->what == MEM_SIZED || p->returned))
-			p->sync = event->number;
+			p->syncs |= 1U << slot;
 	}
+}
+
+/* The first of several syncs that returns makes durable what it is about. */
+static void note_synced(const struct mem_event *event)
+{
+	unsigned int slot = slot_of(event->number), i;
+
+	settle(of_sync, slot);
+	for (i = 0; i < disk.count; i++)
+		disk.pending[i].syncs &= ~(1U << slot);
+	disk.syncs[slot] = 0;
 }
 
 static void note_disk(const struct mem_event *event)
@@ -255,7 +281,7 @@ static void note_disk(const struct mem_event *event)
 		note_sync(event);
 		break;
 	case MEM_SYNCED:
-		settle(of_sync, event->number);
+		note_synced(event);
 		break;
 	case MEM_SIZED:
 		add(event)->size = event->length;
@@ -607,6 +633,7 @@ bool states_check(const struct script *script, const struct script_run *run, uns
 	disk.sector = script->disk.sector;
 	disk.sum = 0;
 	disk.count = 0;
+	memset(disk.syncs, 0, sizeof(disk.syncs));
 	disk.low = 0;
 	disk.high = 0;
 	disk.every = faults;

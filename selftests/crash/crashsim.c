@@ -9,6 +9,7 @@
  * RVM_STATES is how many images, RVM_SEED the first of the random programs, RVM_RUNS how many of
  * those at least, RVM_DEPTH how many operations the short ones have.
  */
+#include <assert.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -27,11 +28,14 @@
 #define STATES		100000
 #define STATES_QUICK	20000	/* in the VM and under sanitizers, which are slow */
 #define FAULTS		10000	/* of so many images one is recovered with faults */
+#define FAULTS_AGAIN	50	/* the same when a failure is run again: those as well, and more */
 #define RANDOM_RUNS	300	/* random programs at least */
 #define TRIES		8	/* of a program with threads, to see it fail again */
 #define JOBS		64
 #define DEPTH		3
 #define CHUNK		64	/* random programs that a job takes at once */
+
+static_assert(FAULTS % FAULTS_AGAIN == 0, "what failed is among what is tried again");
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SLOW true
@@ -125,11 +129,18 @@ static bool try(const struct script *script, bool exact, unsigned int faults,
 	return ok;
 }
 
-/* In a child, with a table of its own: what fails may crash, and what was seen must be new. */
+/* With a table of its own: what was seen must be new. */
+static bool try_again(const struct script *script, struct found *found)
+{
+	struct states_count count = {};
+	struct script_run run;
+
+	return !seen_make(1 << 18) || try(script, false, FAULTS_AGAIN, &count, &run, found);
+}
+
+/* In a child: what fails may crash. */
 static bool fails_once(const struct script *script)
 {
-	struct states_count count;
-	struct script_run run;
 	struct found found;
 	int status;
 	pid_t pid;
@@ -137,19 +148,25 @@ static bool fails_once(const struct script *script)
 	pid = fork();
 	if (!pid) {
 		alarm(60);
-		_exit(!seen_make(1 << 18) || try(script, false, 50, &count, &run, &found) ? 0 : 1);
+		_exit(!try_again(script, &found));
 	}
 	return waitpid(pid, &status, 0) == pid && status;
 }
 
 /* Threads meet one way or another. */
-static bool fails(const struct script *script)
+static unsigned int tries_of(const struct script *script)
 {
 	char text[SCRIPT_TEXT];
-	unsigned int tries;
 
 	script_print(script, text);
-	for (tries = strchr(text, 'P') ? TRIES : 1; tries; tries--)
+	return strchr(text, 'P') ? TRIES : 1;
+}
+
+static bool fails(const struct script *script)
+{
+	unsigned int tries;
+
+	for (tries = tries_of(script); tries; tries--)
 		if (fails_once(script))
 			return true;
 	return false;
@@ -183,8 +200,6 @@ static void shrink(struct script *script)
 static void report(struct script *script, const struct found *found)
 {
 	char text[SCRIPT_TEXT], where[80];
-	struct states_count count = {};
-	struct script_run run;
 	struct found again;
 
 	script_print(script, text);
@@ -193,7 +208,7 @@ static void report(struct script *script, const struct found *found)
 	script_print(script, text);
 	script_print_disk(&script->disk, where);
 	printf("# the shortest that fails: %s\n", text);
-	if (seen_make(1 << 18) && !try(script, false, 50, &count, &run, &again)) {
+	if (!try_again(script, &again)) {
 		printf("# because: %s\n", again.why);
 		if (again.crash)
 			printf("# power was lost after event %zu; on the disk %s\n",
@@ -204,12 +219,12 @@ static void report(struct script *script, const struct found *found)
 }
 
 /* The first job that finds something tells it. */
-static bool run_one(struct script *script, unsigned int job, bool exact)
+static bool run_one(struct script *script, unsigned int job, bool exact, unsigned int faults)
 {
 	struct script_run run;
 	struct found found;
 
-	if (try(script, exact, FAULTS, &work->count[job], &run, &found))
+	if (try(script, exact, faults, &work->count[job], &run, &found))
 		return true;
 	if (!atomic_exchange(&work->failed, true))
 		report(script, &found);
@@ -242,7 +257,7 @@ static bool run_short(unsigned int job)
 
 	while (!work->failed && make_short(work->next++, &script)) {
 		work->short_runs++;
-		if (!run_one(&script, job, true))
+		if (!run_one(&script, job, true, FAULTS))
 			return false;
 	}
 	return true;
@@ -290,7 +305,7 @@ static bool run_random(unsigned int job)
 	while (!work->failed && (seen_count() < wanted || work->long_runs < least_runs)) {
 		make_random(work->seed++, &script);
 		work->long_runs++;
-		if (!run_one(&script, job, false))
+		if (!run_one(&script, job, false, FAULTS))
 			return false;
 	}
 	return true;
@@ -346,17 +361,22 @@ static int run_all(unsigned int jobs, unsigned int seed)
 	return failed;
 }
 
-/* One program alone, again. */
+/* One program alone, again, with the faults with which its failure was made shorter. */
 static int run_again(const char *disk, const char *ops)
 {
 	struct script script;
+	unsigned int tries;
 
 	if (!script_parse_disk(disk, &script.disk) || !script_parse(ops, &script)) {
 		fprintf(stderr, "crashsim: no program: -d %s -o '%s'\n", disk, ops);
 		return 2;
 	}
-	if (run_one(&script, 0, false))
-		printf("# nothing fails; %llu images\n", (unsigned long long)seen_count());
+	for (tries = tries_of(&script); tries && run_one(&script, 0, false, FAULTS_AGAIN); tries--)
+		continue;
+	if (!work->failed)
+		printf("# nothing fails; %llu images, %llu recoveries with faults\n",
+		       (unsigned long long)seen_count(),
+		       (unsigned long long)work->count[0].faults);
 	return work->failed;
 }
 

@@ -57,7 +57,12 @@ static int start_log(struct log *log, const rvm_options_t *options)
 	if (err)
 		return err;
 	log_watch(log, regions_durable, &rvm.regions);
-	return log_start_flusher(log, options->flush_interval);
+	err = log_start_flusher(log, options->flush_interval);
+	if (err) {
+		log_watch(log, NULL, NULL);
+		truncator_stop(&rvm.truncator);
+	}
+	return err;
 }
 
 static int open_log(const rvm_options_t *options)

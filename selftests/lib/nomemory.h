@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* Allocations that fail, for one program: it is linked with --wrap for each of the calls. */
+/*
+ * Allocations, maps and threads that fail, for one program: it is linked with --wrap for each
+ * of the calls.
+ */
 #ifndef SELFTESTS_LIB_NOMEMORY_H
 #define SELFTESTS_LIB_NOMEMORY_H
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/mman.h>
 
 /* The calls for memory come here, to be counted and to fail. */
 static atomic_uint allocations;
@@ -17,11 +23,19 @@ void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *old, size_t size);
 void *__real_aligned_alloc(size_t align, size_t size);
 char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t size);
+void *__real_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
+			  void *arg);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *old, size_t size);
 void *__wrap_aligned_alloc(size_t align, size_t size);
 char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t size);
+void *__wrap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
+			  void *arg);
 
 static inline bool no_memory(void)
 {
@@ -53,6 +67,25 @@ void *__wrap_aligned_alloc(size_t align, size_t size)
 char *__wrap_strdup(const char *text)
 {
 	return no_memory() ? NULL : __real_strdup(text);
+}
+
+char *__wrap_strndup(const char *text, size_t size)
+{
+	return no_memory() ? NULL : __real_strndup(text, size);
+}
+
+void *__wrap_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+{
+	if (!no_memory())
+		return __real_mmap(addr, length, prot, flags, fd, offset);
+	errno = ENOMEM;
+	return MAP_FAILED;
+}
+
+int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*fn)(void *arg),
+			  void *arg)
+{
+	return no_memory() ? EAGAIN : __real_pthread_create(thread, attr, fn, arg);
 }
 
 /* From now on the allocation of that number fails, and maybe all after it. */

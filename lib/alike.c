@@ -54,7 +54,7 @@ static bool find_size(const struct logfile *file, const struct format_status *a,
 
 static bool is_lsn(const struct format_status *status, uint64_t lsn)
 {
-	return lsn >= status->area_size && !(lsn % FORMAT_ALIGN);
+	return lsn >= status->area_size && lsn <= INT64_MAX && !(lsn % FORMAT_ALIGN);
 }
 
 /* Without a tail the head does: then less is known to have been durable. */

@@ -71,7 +71,7 @@ static int read_header(struct surveying *s, struct survey_run *run)
 	const struct disk_record *disk;
 	int err;
 
-	if (s->survey->limit < run->to || s->survey->limit - run->to < sizeof(*disk))
+	if (s->survey->limit - run->to < sizeof(*disk))
 		return 0;
 	err = reader_get(&s->reader, run->to, sizeof(*disk), (const void **)&disk);
 	if (err)
@@ -101,8 +101,7 @@ static int walk_run(struct surveying *s, struct survey_run *run)
 		err = reader_record(&s->reader, run->to, s->survey->limit, &record, &why);
 		if (err)
 			return err == -EUCLEAN ? end_run(s, run, why) : err;
-		err = s->ops->record ? s->ops->record(s->ops->arg, &s->reader, &record, run->why) :
-				       0;
+		err = s->ops->record(s->ops->arg, &s->reader, &record, run->why);
 		if (err == -EUCLEAN) {
 			run->unusable = true;
 			run->resume = run->to + record.length;

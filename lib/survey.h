@@ -50,7 +50,7 @@ struct survey_run {
 /**
  * struct survey_ops - who looks on
  * @record: called for each valid record; -EUCLEAN: recovery cannot use it, and @why, of SURVEY_WHY
- *	bytes, tells why; another error ends the survey; may be NULL
+ *	bytes, tells why; another error ends the survey
  * @progress: called with bytes read and the most there are to read, or NULL
  * @arg: their first argument
  */

@@ -70,19 +70,13 @@ static int put_header(struct tail *t, uint16_t type, uint32_t count, uint64_t le
 	return put(t, &disk, sizeof(disk), crc);
 }
 
-/* A page of zeros is more than any record is filled up with, but for padding. */
+/* What padding is filled up with is the most: less than a sector. */
 static int put_zeros(struct tail *t, size_t length, uint32_t *crc)
 {
 	static const char zeros[FORMAT_BLOCK];
-	int err = 0;
 
-	while (length && !err) {
-		size_t n = length < sizeof(zeros) ? length : sizeof(zeros);
-
-		err = put(t, zeros, n, crc);
-		length -= n;
-	}
-	return err;
+	assert(length <= sizeof(zeros));
+	return put(t, zeros, length, crc);
 }
 
 static int put_trailer(struct tail *t, uint64_t length, uint32_t *crc)
@@ -184,17 +178,20 @@ static int put_range(struct tail *t, const struct log_range *r, struct descripto
 		     uint32_t *crc)
 {
 	uint64_t done, n;
-	int err = 0;
+	int err;
 
-	for (done = 0; done < r->length && !err; done += n) {
+	for (done = 0; done < r->length; done += n) {
 		n = r->length - done;
 		if (n > FORMAT_RANGE_MAX)
 			n = FORMAT_RANGE_MAX;
 		format_range_encode(r->offset + done, n, r->segment, &d->disk[d->count++]);
-		if (d->count == sizeof(d->disk) / sizeof(d->disk[0]))
-			err = put_descriptors(t, d, crc);
+		if (d->count < sizeof(d->disk) / sizeof(d->disk[0]))
+			continue;
+		err = put_descriptors(t, d, crc);
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }
 
 static int put_ranges(struct tail *t, const struct log_range *ranges, unsigned int count,

@@ -228,7 +228,7 @@ int apply_log(struct apply *a, struct reader *reader, uint64_t from, uint64_t to
 	a->writes = true;
 	if (a->ops->depth > 1)
 		reader_ahead(reader, from, to);
-	while (lsn < to && !err) {
+	while (lsn < to) {
 		err = read_record(a, reader, lsn, to, &record);
 		if (!err)
 			err = apply_take(a, reader, &record);

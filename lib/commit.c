@@ -278,7 +278,7 @@ static size_t finish_page(struct region *region, const struct log_range *range, 
 	const struct track_ops *ops = region->tracker->ops;
 	uint64_t page = page_of(region, range);
 	uint64_t base = range->offset & -TRACK_PAGE_SIZE;
-	char *to = lsn && ops->keep ? ops->keep(region->tracker, page) : NULL;
+	char *to = lsn ? ops->keep(region->tracker, page) : NULL;
 	size_t n = 0;
 
 	do {

@@ -50,10 +50,8 @@ static bool lock_region(struct region *region)
 
 	clock_gettime(CLOCK, &until);
 	until.tv_nsec += PATIENCE;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_nsec -= 1000000000;
-		until.tv_sec++;
-	}
+	until.tv_sec += until.tv_nsec / 1000000000;
+	until.tv_nsec %= 1000000000;
 	return !lock_until(&region->lock, &until);
 }
 

@@ -32,7 +32,9 @@ static uint64_t promised(struct tail *t)
 /*
  * Ends a group: returns the LSN up to which it is written, and in *@durable the end of the last
  * whole record below.  Inside a streamed record there is no place for padding; then, and if the
- * ring is too full for it, whole sectors are written and the rest waits for the next group.
+ * ring is too full for it, whole sectors are written and the rest waits for the next group.  A
+ * record that is being streamed has filled the ring whenever the lock is dropped: up to a sector's
+ * end, which is not below its start.
  */
 static uint64_t close_group(struct tail *t, uint64_t *durable)
 {
@@ -45,7 +47,8 @@ static uint64_t close_group(struct tail *t, uint64_t *durable)
 		return t->filled;
 	}
 	end = t->filled - t->filled % t->sector;
-	*durable = t->streaming && end >= t->tail ? t->tail : promised(t);
+	assert(!t->streaming || end >= t->tail);
+	*durable = t->streaming ? t->tail : promised(t);
 	return end;
 }
 
@@ -77,11 +80,11 @@ static void publish(struct tail *t)
 		pthread_cond_broadcast(&t->changed);
 }
 
-/* Nothing changes any more after an error, so nothing is waited for. */
+/* Nothing changes any more after an error: then nobody may wait. */
 static int wait(struct tail *t)
 {
-	if (!t->error)
-		pthread_cond_wait(&t->changed, &t->lock);
+	assert(!t->error);
+	pthread_cond_wait(&t->changed, &t->lock);
 	return tail_poisoned(t);
 }
 
@@ -205,7 +208,7 @@ static int lead(struct tail *t)
 
 int tail_drain(struct tail *t)
 {
-	int err = !t->error && has_work(t) ? lead(t) : wait(t);
+	int err = has_work(t) ? lead(t) : wait(t);
 
 	tell_locked(t);
 	return err;

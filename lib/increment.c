@@ -94,7 +94,8 @@ static int write_pages(struct truncator *tr, struct region *region, uint64_t lim
 	int err;
 
 	err = pageout_init(&out, tr, region, max);
-	if (!err && pageout_take(&out, limit)) {
+	if (!err) {
+		pageout_take(&out, limit);
 		err = region->tracker->ops->writeback ? write_back(&out) : pageout_write(&out);
 		*written = finish(&out);
 	}

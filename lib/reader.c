@@ -72,7 +72,7 @@ static int fill_window(struct reader *reader, uint64_t lsn)
 	err = logfile_read_lsn(reader->file, window->start, reader->memory, reader->memory_size);
 	if (!err)
 		window->length = reader->memory_size;
-	if (!reader->is_ahead || reader->view.bytes == reader->memory)
+	if (!reader->is_ahead)
 		reader->view = *window;
 	return err;
 }
@@ -82,15 +82,12 @@ static int move_view(struct reader *reader, uint64_t lsn, size_t length)
 	struct reader_window *view = &reader->view;
 	int err;
 
-	if (reader->is_ahead && lsn + length <= reader->ahead.end) {
-		view->bytes = readahead_get(&reader->ahead, lsn, length, &view->start,
-					    &view->length, &err);
-		if (!view->bytes)
-			view->length = 0;
-		return err;
-	}
-	err = fill_window(reader, lsn);
-	*view = reader->window;
+	if (!reader->is_ahead)
+		return fill_window(reader, lsn);
+	view->bytes = readahead_get(&reader->ahead, lsn, length, &view->start, &view->length,
+				    &err);
+	if (!view->bytes)
+		view->length = 0;
 	return err;
 }
 

@@ -220,8 +220,6 @@ unsigned int spool_take(struct spool *spool)
 
 void spool_clear(struct spool *spool)
 {
-	if (spool_empty(spool))
-		return;
 	memset(spool->table, 0, TABLE_SIZE * sizeof(*spool->table));
 	spool->n_ranges = 0;
 	spool->n_bytes = 0;

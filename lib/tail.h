@@ -297,7 +297,7 @@ bool tail_put_spool(struct tail *tail);
 
 /**
  * tail_drain() - make or wait for some progress of the writing; drops the lock meanwhile
- * @tail: the tail
+ * @tail: the tail, which is not poisoned
  *
  * Return: 0 or the poison.
  */

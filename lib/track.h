@@ -111,7 +111,8 @@ struct track_stats {
  * @committed: where the committed state of @page may be written to, or NULL if
  *	it needs not be; call with the region locked against end and restore
  * @keep: bytes of @page have changed and are in the log, and the page is held since before that:
- *	where the caller copies them, because the committed state outlives the transaction; or NULL
+ *	where the caller copies them, because the committed state outlives the transaction; or NULL.
+ *	Set where @tracks is
  * @hold: an explicit transaction declared bytes of pages [@first, @last]: they may not
  *	reach the segment from now on, and any thread may store to them in a strict region; nests
  * @release: undo one hold; the pages' newest record ends at @lsn (0: none)

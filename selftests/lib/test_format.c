@@ -317,7 +317,8 @@ TEST_F(dict, every_broken_condition_is_found)
 		{ "ids do not rise", 64, 1 },
 		{ "path of 1 byte", 28, 1 },
 		{ "path of 4096 bytes", 28, 4096 },
-		{ "path past the end", 28, 4000 },
+		{ "path past the end", 28, 4090 },
+		{ "path beyond the next entry", 28, 4000 },
 		{ "path not absolute", 56, 'a' },
 		{ "path with NUL", 96, '/' },
 		{ "padding of the path", 60, 1 },
@@ -347,6 +348,10 @@ TEST_F(dict, what_does_not_fit_is_refused)
 	ASSERT_EQ(40, format_segment_size(2));
 	ASSERT_EQ(0, format_dict_encode(self->buf, DICT, uuid, 1, many, fit));
 	ASSERT_EQ(NULL, format_dict_check(self->buf, DICT, uuid));
+	put32(self->buf, 16, fit + 1);
+	seal_dict(self->buf);
+	EXPECT_STREQ("an entry passes the dictionary's end",
+		     format_dict_check(self->buf, DICT, uuid));
 	ASSERT_EQ(-ENOSPC, format_dict_encode(self->buf, DICT, uuid, 1, many, fit + 1));
 }
 
@@ -490,6 +495,58 @@ TEST_F(record, an_error_of_the_source_is_passed_on)
 {
 	self->memory.err = -EIO;
 	ASSERT_EQ(-EIO, check(&self->memory, &self->seed, LSN + ROOM));
+}
+
+/* A record of more bytes than are looked at together, of ranges and of data. */
+#define LONG_RANGES	5000U
+#define LONG_DATA	(16U * LONG_RANGES + 3)
+
+/* struct source - a source that fails */
+struct source {
+	struct format_source source;
+	unsigned char *bytes;
+	unsigned int left;	/* so many pieces from now it fails */
+};
+
+static int source_get(struct format_source *source, uint64_t lsn, size_t length,
+		      const void **bytes)
+{
+	struct source *s = (struct source *)source;
+
+	if (length > FORMAT_CHUNK)
+		abort();
+	if (!s->left--)
+		return -EIO;
+	*bytes = s->bytes + (lsn - LSN);
+	return 0;
+}
+
+TEST_F(record, an_error_at_any_piece_of_a_long_record_is_passed_on)
+{
+	struct format_record r = {
+		.type = FORMAT_TX, .count = LONG_RANGES, .lsn = LSN, .tid = 7,
+		.length = format_record_length(LONG_RANGES, LONG_DATA),
+	};
+	struct source s = { .source.get = source_get, .bytes = calloc(1, r.length) };
+	struct format_record found;
+	const char *why = NULL;
+	unsigned int at, i;
+	int err = -EIO;
+
+	format_record_encode(&r, &self->seed, (void *)s.bytes);
+	for (i = 0; i < LONG_RANGES; i++)
+		format_range_encode(100 * i, i ? 16 : 19, 1, (void *)(s.bytes + 48 + 16 * i));
+	seal_record(s.bytes, r.length, &self->seed);
+	for (at = 0; err; at++) {
+		s.left = at;
+		err = format_record_check(&s.source, &self->seed, LSN, LSN + r.length, &found,
+					  &why);
+		ASSERT_TRUE(!err || err == -EIO);
+	}
+	/* header, two of ranges, two of data, what fills up, trailer */
+	EXPECT_EQ(1 + 2 + 2 + 1 + 1 + 1, at);
+	EXPECT_EQ(LONG_RANGES, found.count);
+	free(s.bytes);
 }
 
 TEST_F(record, every_broken_condition_is_found)

@@ -16,6 +16,7 @@
 #define truncate_log empty_log	/* the helper there, not the library's function */
 #include "logtest.h"
 #undef truncate_log
+#include "nomemory.h"
 #include "region.h"
 #include "statistics.h"
 #include "track.h"
@@ -552,9 +553,226 @@ TEST(an_epoch_takes_from_the_log_only_what_is_blocked)
 	end_game();
 }
 
+TEST(an_epoch_without_memory_frees_nothing_and_keeps_what_is_blocked)
+{
+	unsigned char old[SEG_SIZE];
+	uint64_t n, lsn = 0, before;
+	unsigned int at;
+	int err = -ENOMEM;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	game.epochs = true;
+	for (n = 1; n <= 40; n++)
+		ASSERT_EQ(0, commit_number(n, &lsn));
+	for (n = 0; n < 6; n += 2)
+		game.blocked[n] = true;
+	memcpy(old, game.memory, SEG_SIZE);
+	before = head();
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = truncate_log(&game.tr);
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+		ASSERT_EQ(0, game.region.busy.count);
+		if (err)
+			ASSERT_EQ(before, head());
+	}
+	EXPECT_LT(8, at);
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(log_durable(game.log), head());
+	ASSERT_EQ(3, dirty_count(&game.region.dirty));
+	ASSERT_EQ(0, memcmp(mem_find(SEG)->stable, old, SEG_SIZE));
+	end_game();
+}
+
+TEST(a_step_without_memory_moves_nothing)
+{
+	uint64_t lsn = 0, before;
+	unsigned int at;
+	bool moved;
+	int err = -ENOMEM;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	ASSERT_EQ(0, commit_number(1, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	before = head();
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = increment_step(&game.tr, &moved);
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+		ASSERT_EQ(!err, moved);
+		if (err)
+			ASSERT_EQ(before, head());
+	}
+	EXPECT_LT(4, at);
+	ASSERT_EQ(0, game.wrong);
+	ASSERT_EQ(log_durable(game.log), head());
+	end_game();
+}
+
+#define SOME	64U	/* pages for which a queue has room at first */
+
+TEST(a_page_that_cannot_be_noted_is_as_it_was)
+{
+	struct queued_page taken[SOME];
+	struct dirty dirty;
+	unsigned int at;
+	int err = -ENOMEM;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	fail_memory(1, false);
+	ASSERT_EQ(-ENOMEM, dirty_init(&dirty, 2 * SOME));
+	dirty_free(&dirty);
+	ASSERT_EQ(0, dirty_init(&dirty, 2 * SOME));
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = dirty_note(&dirty, game.log, 0, SOME - 1);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+	}
+	EXPECT_LT(3, at);
+	fail_memory(0, false);
+	ASSERT_EQ(SOME, dirty_take(&dirty, taken, SOME, UINT64_MAX));
+	/* one that is reserved, and one of which nothing is known */
+	fail_memory(1, true);
+	EXPECT_EQ(-ENOMEM, dirty_note(&dirty, game.log, 0, 0));
+	EXPECT_EQ(-ENOMEM, dirty_note(&dirty, game.log, SOME, SOME));
+	fail_memory(0, false);
+	EXPECT_EQ(SOME, dirty_count(&dirty));
+	EXPECT_EQ(DIRTY_NONE, dirty_first(&dirty));
+	for (at = 0; at < SOME; at++)
+		dirty_done(&dirty, taken[at].page);
+	EXPECT_EQ(0, dirty_count(&dirty));
+	EXPECT_EQ(0, dirty_note(&dirty, game.log, SOME, SOME));
+	EXPECT_EQ(1, dirty_count(&dirty));
+	dirty_free(&dirty);
+	end_game();
+}
+
+/* The large segment's pages are copied in two parts: more than one holds are dirty. */
+static int note_all(void)
+{
+	uint64_t page, lsn;
+	int err = 0;
+
+	for (page = 0; page < 2 * MANY && !err; page++)
+		err = region_note_dirty(&game.region, page, page);
+	if (!err)
+		err = append_tx(game.log, MANY + 1, 8, &lsn);
+	return err ? err : log_flush(game.log, lsn);
+}
+
+static unsigned int writes_left;
+
+static ssize_t write_some(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+{
+	if (mem_file(fd) == mem_find(BIG) && !writes_left--)
+		return -EIO;
+	return count_and_write(fd, iov, count, offset, sync);
+}
+
+TEST(no_part_is_written_after_one_that_failed)
+{
+	struct segment *segment;
+	uint64_t before;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	ASSERT_EQ(0, note_all());
+	before = head();
+	writes_left = 2;
+	os.pwritev = write_some;
+	ASSERT_EQ(-EIO, truncate_log(&game.tr));
+	EXPECT_LT(0, flow.written);
+	EXPECT_GT(512, flow.written);
+	EXPECT_EQ(before, head());
+	EXPECT_EQ(2 * MANY, dirty_count(&game.region.dirty));
+	os.pwritev = count_and_write;
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	EXPECT_EQ(0, dirty_count(&game.region.dirty));
+	EXPECT_EQ(log_durable(game.log), head());
+	end_flow(segment);
+}
+
+TEST(a_turn_that_fails_ends_them_all_and_commits_go_on)
+{
+	struct segment *segment;
+	bool called = false;
+	uint64_t before;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	before = head();
+	writes_left = 100;
+	os.pwritev = write_some;
+	ASSERT_EQ(-EIO, truncate_empty(&game.tr, note_call, &called));
+	EXPECT_FALSE(called);
+	EXPECT_FALSE(game.tr.frozen);
+	EXPECT_LE(before, head());
+	EXPECT_EQ(100, flow.written);
+	os.pwritev = count_and_write;
+	ASSERT_EQ(0, truncate_empty(&game.tr, note_call, &called));
+	EXPECT_TRUE(called);
+	end_flow(segment);
+}
+
+static unsigned int copies;
+static bool commits_go_on;
+
+/* All but the first page are copied, and commits reference each again at once. */
+static bool copy_and_note(void *arg, struct region *region, const uint64_t *pages, size_t n,
+			  char *to, bool *copied)
+{
+	size_t i;
+
+	copies += n;
+	copy_many(arg, region, pages, n, to, copied);
+	for (i = 0; i < n; i++) {
+		copied[i] = pages[i];
+		if (copied[i])
+			region_note_dirty(region, pages[i], pages[i]);
+	}
+	return true;
+}
+
+static bool copy_nothing(void *arg, struct region *region, const uint64_t *pages, size_t n,
+			 char *to, bool *copied)
+{
+	copies += n;
+	memset(copied, false, n * sizeof(*copied));
+	return true;
+}
+
+/* What turns do not bring nearer is one long turn. */
+TEST(turns_end_where_as_many_pages_come_as_go_or_none_goes)
+{
+	truncate_copy_fn *const copy[] = { copy_and_note, copy_nothing };
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(copy); i++) {
+		struct segment *segment;
+		bool called = false;
+
+		ASSERT_EQ(0, start_flow(&segment));
+		game.tr.copy = copy[i];
+		copies = 0;
+		commits_go_on = true;
+		ASSERT_EQ(0, truncate_empty(&game.tr, note_call, &called));
+		commits_go_on = false;
+		EXPECT_TRUE(called);
+		EXPECT_LT(i ? MANY : 4 * MANY, copies);
+		EXPECT_EQ(MANY, dirty_count(&game.region.dirty));
+		EXPECT_EQ(log_durable(game.log), head());
+		EXPECT_EQ(i, !flow.written);
+		end_flow(segment);
+	}
+}
+
 /* For the library: who waits here for a blocked page waits for nobody. */
 int nanosleep(const struct timespec *pause, struct timespec *left)
 {
+	uint64_t lsn;
+
+	if (commits_go_on && !game.tr.frozen && !append_tx(game.log, 1, 8, &lsn))
+		log_flush(game.log, lsn);
 	return 0;
 }
 

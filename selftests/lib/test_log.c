@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The log's life, its limits, its dictionary and every way to misuse it; on real files. */
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -301,6 +304,31 @@ TEST_F(log, open_tells_what_it_cannot_learn_or_lock)
 	EXPECT_EQ(0, log_close(self->log));
 }
 
+static uint64_t device_size;
+
+static int device_geometry(int fd, struct os_geometry *geometry)
+{
+	*geometry = (struct os_geometry) { .device = true, .size = device_size, .sector = 512 };
+	return 0;
+}
+
+TEST_F(log, a_device_that_grew_while_it_was_open_has_room_for_a_longer_log)
+{
+	uint64_t area = 0;
+
+	device_size = FILE_SIZE;
+	os.geometry = device_geometry;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_EQ(-ENOSPC, log_take_space(self->log, 2 * AREA, &area));
+	EXPECT_NE(NULL, strstr(err_text(), "the device has"));
+	device_size = FILE_SIZE + AREA;
+	EXPECT_EQ(0, log_take_space(self->log, 2 * AREA, &area));
+	EXPECT_EQ(2 * AREA, area);
+	EXPECT_EQ(0, log_error(self->log));
+	EXPECT_EQ(0, log_close(self->log));
+	os = os_real;
+}
+
 static int no_random(void *buf, size_t length)
 {
 	return -EIO;
@@ -332,6 +360,230 @@ TEST_F(log, what_is_too_large_for_the_log_is_refused_without_flush_as_well)
 	EXPECT_NE(NULL, strstr(err_text(), "can never fit"));
 	EXPECT_EQ(0, log_used(self->log));
 	EXPECT_EQ(0, log_close(self->log));
+}
+
+static int log_open_err;
+
+static int no_open(const char *path, int flags, mode_t mode)
+{
+	return log_open_err;
+}
+
+TEST_F(log, open_says_what_is_in_the_way)
+{
+	static const struct {
+		int err;
+		int told;
+		const char *text;
+	} ways[] = {
+		{ -EPERM, -EACCES, "not permitted" },
+		{ -EROFS, -EACCES, "Read-only" },
+		{ -EACCES, -EACCES, "denied" },
+		{ -EBUSY, -EBUSY, "perhaps mounted" },
+		{ -EISDIR, -EINVAL, "a directory" },
+		{ -ELOOP, -ELOOP, "cannot open it" },
+	};
+	unsigned int i;
+
+	os.open = no_open;
+	for (i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		log_open_err = ways[i].err;
+		EXPECT_EQ(ways[i].told, log_open(self->path, 0, false, &self->log));
+		EXPECT_NE(NULL, strstr(err_text(), ways[i].text)) {
+			TH_LOG("%s", err_text());
+		}
+	}
+	os = os_real;
+	EXPECT_EQ(-ENOMEM, log_open(self->path, UINT64_MAX, false, &self->log));
+	EXPECT_NE(NULL, strstr(err_text(), "out of memory"));
+}
+
+/* A write that is refused in one way is tried in another, until there is none. */
+static int write_err;
+
+static ssize_t no_write(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+{
+	return write_err;
+}
+
+static int no_change(int fd, bool direct)
+{
+	return direct ? 0 : -EIO;
+}
+
+TEST_F(log, what_can_be_written_in_no_way_is_an_error)
+{
+	static const int errs[] = { -EOPNOTSUPP, -EINVAL };
+	unsigned int i, stays;
+
+	os.pwritev = no_write;
+	for (i = 0; i < 4; i++) {
+		stays = i / 2;
+		write_err = errs[i % 2];
+		os.set_direct = stays ? no_change : os_real.set_direct;
+		EXPECT_NE(0, start(self->path, &self->log));
+		EXPECT_NE(NULL, strstr(err_text(), "a write at byte"));
+		EXPECT_NE(0, log_close(self->log));
+	}
+	os = os_real;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+/* The file is cut off between two reads. */
+static ssize_t read_statuses(int fd, void *buf, size_t length, uint64_t offset)
+{
+	return offset < FORMAT_DICT_OFFSET ? os_real.pread(fd, buf, length, offset) : 0;
+}
+
+TEST_F(log, a_log_that_is_cut_off_while_it_is_read_is_told)
+{
+	os.pread = read_statuses;
+	EXPECT_EQ(-EUCLEAN, log_open(self->path, 0, false, &self->log));
+	EXPECT_NE(NULL, strstr(err_text(), "cut off"));
+	os = os_real;
+}
+
+TEST_F(log, generations_go_on_after_the_last_number)
+{
+	struct log_state state;
+
+	patch_status(self->path, offsetof(struct disk_status, generation), UINT32_MAX);
+	ASSERT_EQ(0, start(self->path, &self->log));
+	log_state(self->log, &state);
+	EXPECT_EQ(1, state.generation);
+	EXPECT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, start(self->path, &self->log));
+	log_state(self->log, &state);
+	EXPECT_EQ(2, state.generation);
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+/* Recovery makes the second copy of the dictionary good. */
+TEST_F(log, a_copy_of_the_dictionary_that_cannot_be_mended_is_an_error)
+{
+	patch(self->path, FORMAT_DICT_OFFSET, "x", 1);
+	os.pwritev = no_write;
+	write_err = -EIO;
+	EXPECT_EQ(-EIO, start(self->path, &self->log));
+	EXPECT_EQ(-EIO, log_error(self->log));
+	EXPECT_EQ(-EIO, log_close(self->log));
+	os = os_real;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, what_no_log_can_hold_is_refused_before_it_is_gathered)
+{
+	static const char bytes[AREA];
+	struct log_range all = { .segment = 1, .length = AREA, .data = bytes };
+	const struct log_range ranges[] = { all, all, all };
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_EQ(0, log_fits(self->log, 1, AREA / 2));
+	EXPECT_EQ(-EFBIG, log_fits(self->log, 1, AREA));
+	EXPECT_EQ(-EFBIG, log_fits(self->log, 1, AREA + 1));
+	EXPECT_EQ(-EFBIG, log_fits(self->log, UINT32_MAX + 1ULL, 1));
+	EXPECT_EQ(-EFBIG, log_append(self->log, 1, ranges, 3, &lsn));
+	EXPECT_EQ(0, log_used(self->log));
+	log_keep_below(self->log, AREA);	/* nobody wants to know */
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+TEST_F(log, an_event_without_a_descriptor_for_it_is_an_error)
+{
+	struct rlimit before, none;
+	int fd;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &before));
+	none = before;
+	none.rlim_cur = 3;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none));
+	EXPECT_EQ(-EMFILE, log_event_fd(self->log, &fd));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &before));
+	EXPECT_EQ(0, log_event_fd(self->log, &fd));
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+/* A log of more than 6 GiB, of which nothing was written but its status and dictionary. */
+#define HUGE_AREA	(6ULL << 30)
+
+/* struct seen_record - the start of the record that was written last */
+static struct seen_record {
+	struct disk_record header;
+	struct disk_range ranges[2];
+} seen_record;
+
+static uint64_t seen_bytes;
+
+static ssize_t look_and_drop(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+{
+	ssize_t length = 0;
+	int i;
+
+	if (offset < FORMAT_DICT_OFFSET)
+		return os_real.pwritev(fd, iov, count, offset, sync);
+	if (!seen_bytes)
+		memcpy(&seen_record, iov[0].iov_base, sizeof(seen_record));
+	for (i = 0; i < count; i++)
+		length += iov[i].iov_len;
+	seen_bytes += length;
+	return length;
+}
+
+static int make_huge(const char *path)
+{
+	struct format_status status;
+	struct disk_status disk;
+	const char *why;
+	int i, err = 0;
+
+	read_file(path, 0, &disk, sizeof(disk));
+	if (truncate(path, FILE_SIZE - AREA + HUGE_AREA))
+		return -errno;
+	for (i = 0; i < 2 && !err; i++) {
+		err = format_status_decode(&disk, &status, &why);
+		status.area_size = HUGE_AREA;
+		status.head = HUGE_AREA;
+		status.tail_hint = HUGE_AREA;
+		format_status_encode(&status, &disk);
+		patch(path, i * FORMAT_BLOCK, &disk, sizeof(disk));
+	}
+	return err;
+}
+
+TEST_F_TIMEOUT(log, a_range_of_more_than_4_gib_is_two, 300)
+{
+	struct log_range r = { .segment = 1, .offset = 512, .length = (4ULL << 30) + 5000 };
+	struct format_range first, second;
+	uint64_t lsn;
+
+	order_excused = true;	/* no page is written of what the log is said to hold */
+	r.data = mmap(NULL, r.length, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		      0);
+	ASSERT_NE(MAP_FAILED, r.data);
+	ASSERT_EQ(0, make_huge(self->path));
+	ASSERT_EQ(0, log_open(self->path, 8 << 20, false, &self->log)) {
+		TH_LOG("%s", err_text());
+	}
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	os.pwritev = look_and_drop;
+	ASSERT_EQ(0, log_append(self->log, 1, &r, 1, &lsn));
+	ASSERT_EQ(0, log_flush(self->log, lsn));
+	EXPECT_LT(r.length, seen_bytes);
+	EXPECT_EQ(2, le32toh(seen_record.header.count));
+	format_range_decode(&seen_record.ranges[0], &first);
+	format_range_decode(&seen_record.ranges[1], &second);
+	EXPECT_EQ(512, first.offset);
+	EXPECT_EQ(FORMAT_RANGE_MAX, first.length);
+	EXPECT_EQ(512ULL + FORMAT_RANGE_MAX, second.offset);
+	EXPECT_EQ(r.length, (uint64_t)first.length + second.length);
+	ASSERT_EQ(0, log_set_head(self->log, lsn));
+	EXPECT_EQ(0, log_close(self->log));
+	os = os_real;
+	munmap((void *)r.data, r.length);
 }
 
 TEST_F(log, open_refuses_a_log_that_was_cut_off)

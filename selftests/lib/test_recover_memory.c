@@ -3,6 +3,7 @@
 #include "recovery.h"
 
 #include "apply.h"
+#include "nomemory.h"
 
 #ifdef __SANITIZE_THREAD__
 #define MANY 30000
@@ -37,6 +38,12 @@ FIXTURE_VARIANT_ADD(memory, for_the_fewest_pages)
 {
 	.bytes = 0,
 	.ranges = 5000,
+};
+
+FIXTURE_VARIANT_ADD(memory, for_what_the_machine_has)
+{
+	.bytes = UINT64_MAX,
+	.ranges = 100,
 };
 
 FIXTURE_SETUP(memory)
@@ -133,6 +140,99 @@ TEST_F_TIMEOUT(memory, nothing_of_a_damaged_log_is_applied, 300)
 	log_close(log);
 	free(model);
 	free(none);
+}
+
+/* What the library does while truncation cannot write some pages from memory. */
+static bool odd_page(void *arg, uint32_t segment, uint64_t page)
+{
+	return page % 2;
+}
+
+static int apply_odd_pages(struct log *log)
+{
+	struct recover_ops ops = { .segment = only_segment, .page_mask = odd_page };
+	struct segment *segment;
+	struct log_state state;
+	int err;
+
+	log_state(log, &state);
+	err = segment_open("/big", 0, &segment);
+	if (err)
+		return err;
+	ops.arg = segment;
+	err = recover_apply(log, state.head, state.durable, &ops, NULL);
+	segment_close(segment);
+	return err;
+}
+
+TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
+{
+	unsigned char *model = calloc(1, BIG), *bytes;
+	unsigned int at, page;
+	struct log *log;
+	int err = -EIO;
+	uint32_t id;
+
+	order_excused = true;	/* pages are left out */
+	apply_memory = 0;
+	ASSERT_EQ(0, make_big(&log, &id));
+	ASSERT_EQ(0, append_ranges(log, id, 100, model));
+	for (at = 1; err; at += 1 + at / 20) {
+		mem.calls = 0;
+		mem.fail_at = at;
+		mem.fail_err = -EIO;
+		err = apply_odd_pages(log);
+		mem_heal();
+		ASSERT_TRUE(!err || err == -EIO);
+	}
+	EXPECT_LT(20, at);
+	bytes = mem_find("/big")->data;
+	for (page = 0; page < BIG / IMAGE_SIZE; page++) {
+		if (page % 2 == 0)
+			memset(model + page * IMAGE_SIZE, 0, IMAGE_SIZE);
+		ASSERT_EQ(0, memcmp(model + page * IMAGE_SIZE, bytes + page * IMAGE_SIZE,
+				    IMAGE_SIZE));
+	}
+	ASSERT_EQ(0, log_close(log));
+	free(model);
+}
+
+/* The log is read a second time for what found no memory the first time. */
+TEST(a_log_of_more_pages_than_memory_is_recovered_or_an_error)
+{
+	unsigned char *model = calloc(1, BIG), *image;
+	bool failed = true;
+	struct log *log;
+	unsigned int at;
+	uint32_t id;
+	int err;
+
+	order_excused = true;
+	apply_memory = 0;
+	ASSERT_EQ(0, make_big(&log, &id));
+	ASSERT_EQ(0, append_ranges(log, id, 300, model));
+	mem_power_loss(0);
+	image = mem_save(LOG);
+	for (at = 1; failed; at++) {
+		mem_restore(LOG, image);
+		memset(mem_find("/big")->data, 0, BIG);
+		fail_memory(at, false);
+		err = log_open(LOG, 0, false, &log);
+		if (!err) {
+			err = recover_log(log, NULL, NULL, NULL);
+			log_close(log);
+		}
+		failed = allocations >= at;
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || (failed && err == -ENOMEM)) {
+			TH_LOG("allocation %u: %s", at, err_text());
+		}
+		if (!err)
+			ASSERT_EQ(0, memcmp(model, mem_find("/big")->data, BIG));
+	}
+	EXPECT_LT(15, at);
+	free(image);
+	free(model);
 }
 
 TEST_HARNESS_MAIN

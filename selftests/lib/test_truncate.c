@@ -14,6 +14,7 @@
 #include "increment.h"
 #include "log.h"
 #include "logfile.h"
+#include "nomemory.h"
 #include "order.h"
 #include "os.h"
 #include "recover.h"
@@ -38,6 +39,9 @@ struct fake {
 	void (*after_first)(struct fake *fake);
 	int relieved;
 	int relieve_err;
+	void (*each)(struct fake *fake);
+	bool names_others;
+	const bool *frozen;
 };
 
 static struct fake *to_fake(struct tracker *tracker)
@@ -82,6 +86,10 @@ static int fake_writeback(struct tracker *tracker, const uint64_t *pages, size_t
 		else
 			write_page(fake, page);
 	}
+	if (fake->names_others)
+		busy[(*n_busy)++] = PAGES;
+	if (fake->each)
+		fake->each(fake);
 	if (fake->calls == 1 && fake->after_first)
 		fake->after_first(fake);
 	return 0;
@@ -555,6 +563,211 @@ TEST_F(truncate, what_cannot_be_emptied_is_not_changed)
 	EXPECT_EQ(0, log_used(self->log));
 	for (i = 0; i < PAGES; i++)
 		EXPECT_EQ('a', in_segment(self->segment, i));
+}
+
+TEST_F(truncate, without_memory_nothing_is_freed_and_nothing_stays_held)
+{
+	uint64_t before;
+	unsigned int at;
+	int err = -ENOMEM;
+
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	ASSERT_EQ(0, truncate_relieve(&self->tr));
+	for (int i = 1; i < PAGES; i += 3)
+		self->fake->owned[i] = true;
+	before = head_of(self->log);
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = truncate_log(&self->tr);
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+		ASSERT_EQ(0, held(self->fake));
+		ASSERT_EQ(0, self->region->busy.count);
+		if (err)
+			ASSERT_EQ(before, head_of(self->log));
+	}
+	EXPECT_LT(6, at);
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_EQ(3, dirty_count(&self->region->dirty));
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_EQ('a' + i, in_segment(self->segment, i));
+}
+
+TEST_F(truncate, without_a_thread_there_is_no_truncator)
+{
+	truncator_stop(&self->tr);
+	fail_memory(1, false);
+	EXPECT_EQ(-ENOMEM, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+	EXPECT_NE(NULL, strstr(err_text(), "no thread for truncation"));
+	fail_memory(0, false);
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+}
+
+/* Of a page that is none of those asked for. */
+TEST_F(truncate, a_busy_page_that_nobody_asked_for_changes_nothing)
+{
+	bool moved;
+
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
+	ASSERT_EQ(0, truncate_relieve(&self->tr));
+	self->fake->names_others = true;
+	ASSERT_EQ(0, increment_step(&self->tr, &moved));
+	EXPECT_TRUE(moved);
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_EQ('b', in_segment(self->segment, 1));
+}
+
+/* Nothing is written whose records cannot be made durable before. */
+static ssize_t write_nothing(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+{
+	return -EIO;
+}
+
+TEST_F(truncate, a_step_on_a_log_that_cannot_be_written_writes_no_page)
+{
+	bool moved;
+
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
+	ASSERT_EQ(0, truncate_relieve(&self->tr));
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'c'));
+	os.pwritev = write_nothing;
+	EXPECT_EQ(-EIO, increment_step(&self->tr, &moved));
+	EXPECT_FALSE(moved);
+	EXPECT_EQ(0, self->fake->calls);
+	EXPECT_EQ(-EIO, truncate_relieve(&self->tr));
+	os = os_real;
+	truncator_stop(&self->tr);
+	EXPECT_EQ(-EIO, log_close(self->log));
+	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+}
+
+/* As the fake, but pages are not written back. */
+static const struct track_ops plain_ops = {
+	.name = "plain",
+	.close = fake_close,
+};
+
+static int append_page(struct log *log, uint32_t segment, uint64_t page, char byte)
+{
+	char bytes[TRACK_PAGE_SIZE];
+	struct log_range range = {
+		.segment = segment,
+		.offset = page * TRACK_PAGE_SIZE,
+		.length = sizeof(bytes),
+		.data = bytes,
+	};
+	uint64_t lsn;
+
+	memset(bytes, byte, sizeof(bytes));
+	return log_append(log, 1, &range, 1, &lsn);
+}
+
+/* Two pages of the segment are mapped; another segment is, too; the rest comes from the log. */
+TEST_F(truncate, only_pages_of_mapped_parts_are_left_to_memory)
+{
+	struct fake *other = calloc(1, sizeof(*other));
+	struct segment *segment;
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/other", self->dir);
+	ASSERT_EQ(0, regions_segment(&self->regions, self->log, path, LENGTH, &segment));
+	other->base.ops = &plain_ops;
+	other->segment = segment;
+	self->region->next = fake_region(other, self->log);
+	self->region->offset = 2 * TRACK_PAGE_SIZE;
+	self->region->length = 2 * TRACK_PAGE_SIZE;
+	for (int i = 0; i < PAGES; i++) {
+		ASSERT_EQ(0, append_page(self->log, self->segment->id, i, 'a' + i));
+		ASSERT_EQ(0, append_page(self->log, segment->id, i, 'p' + i));
+	}
+	EXPECT_FALSE(increment_possible(&self->tr));
+	ASSERT_EQ(0, truncate_log(&self->tr));
+	for (int i = 0; i < PAGES; i++) {
+		bool mapped = i == 2 || i == 3;
+
+		EXPECT_EQ(mapped ? 0 : 'a' + i, in_segment(self->segment, i));
+		EXPECT_EQ('p' + i, in_segment(segment, i));
+	}
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_EQ(0, truncate_relieve(&self->tr));	/* of one there is nothing to relieve */
+	EXPECT_EQ(1, self->fake->relieved);
+	unlink(path);
+}
+
+/* The thread makes no steps while the log has records of what is not mapped. */
+TEST_F(truncate, where_no_step_is_possible_the_thread_truncates_as_a_whole)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	uint64_t moves = self->tr.moves;
+
+	self->tr.orphans = true;
+	truncator_set_incremental(&self->tr, true);
+	truncator_set_percent(&self->tr, 1);
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	truncator_kick(&self->tr);	/* not so full that it must be */
+	while (__atomic_load_n(&self->tr.moves, __ATOMIC_ACQUIRE) == moves)
+		nanosleep(&pause, NULL);
+	EXPECT_LT(0, log_used(self->log));
+	ASSERT_EQ(0, truncate_make_room(&self->tr));
+	EXPECT_EQ(0, log_used(self->log));
+	EXPECT_FALSE(self->tr.orphans);
+}
+
+/* While a truncation runs commits fill the log: with less each time, or with as much. */
+static struct log *busy_log;
+static struct region *busy_region;
+static size_t busy_bytes;
+static unsigned int busy_part;
+
+static void commit_meanwhile(struct fake *fake)
+{
+	static char bytes[1 << 20];
+	struct log_range range = { .segment = 1, .length = sizeof(bytes), .data = bytes };
+	uint64_t lsn;
+	size_t done;
+
+	if (*fake->frozen)
+		return;
+	for (done = 0; done < busy_bytes; done += sizeof(bytes))
+		log_append(busy_log, 1, &range, 1, &lsn);
+	commit_page(busy_log, busy_region, fake, 0, 'z');
+	busy_bytes /= busy_part;
+}
+
+TEST_F(truncate, a_log_is_emptied_beside_commits_as_long_as_that_gets_somewhere)
+{
+	static const struct {
+		unsigned int part;
+		int rounds;
+	} cases[] = { { 3, 4 }, { 1, 1 } };
+	int called = 0;
+
+	truncator_stop(&self->tr);
+	ASSERT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, log_create(self->log_path, 64 << 20, 0600, true, NULL, NULL));
+	ASSERT_EQ(0, log_open(self->log_path, 1 << 20, false, &self->log));
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	ASSERT_EQ(0, log_name_segment(self->log, self->seg_path, LENGTH, &self->segment->id));
+	self->region->log = self->log;
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+	busy_log = self->log;
+	busy_region = self->region;
+	self->fake->frozen = &self->tr.frozen;
+	self->fake->each = commit_meanwhile;
+	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
+		busy_part = cases[i].part;
+		busy_bytes = busy_part == 1 ? 20 << 20 : 40 << 20;
+		commit_meanwhile(self->fake);
+		self->fake->calls = 0;
+		ASSERT_EQ(0, truncate_empty(&self->tr, count_calls, &called));
+		EXPECT_EQ(cases[i].rounds + 1, self->fake->calls);
+		EXPECT_EQ(0, log_used(self->log));
+	}
+	EXPECT_EQ(2, called);
 }
 
 TEST_HARNESS_MAIN

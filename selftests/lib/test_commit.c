@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Commit and abort of tracked transactions with trackers that fail. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+#include "check.h"
+#include "commit.h"
+#include "err.h"
+#include "log.h"
+#include "nomemory.h"
+#include "order.h"
+#include "os.h"
+#include "part.h"
+#include "recover.h"
+#include "region.h"
+#include "segment.h"
+#include "track.h"
+#include "truncate.h"
+#include "tx.h"
+
+#define PAGES	4U
+#define LENGTH	(PAGES * TRACK_PAGE_SIZE)
+#define NEVER	PAGES
+
+/**
+ * struct fake - a tracker that finds all pages written, and fails
+ * @base: the head
+ * @live: what the program sees
+ * @committed: the committed state
+ * @fail_page: collect fails there
+ * @end_err: what end returns
+ * @restore_err: what restore returns
+ * @ended: calls of end
+ * @restored: calls of restore
+ * @kept: calls of keep
+ * @holds: holds that were not released
+ */
+struct fake {
+	struct tracker base;
+	char live[LENGTH];
+	char committed[LENGTH];
+	unsigned int fail_page;
+	int end_err;
+	int restore_err;
+	int ended;
+	int restored;
+	int kept;
+	int holds;
+};
+
+static struct fake *to_fake(struct tracker *tracker)
+{
+	return (struct fake *)tracker;
+}
+
+static int fake_collect(struct tracker *tracker, uint32_t tid,
+			int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	struct fake *fake = to_fake(tracker);
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < PAGES && !err; i++) {
+		struct track_page page = {
+			.page = i,
+			.live = fake->live + i * TRACK_PAGE_SIZE,
+			.committed = fake->committed + i * TRACK_PAGE_SIZE,
+		};
+
+		if (i == fake->fail_page)
+			return err_set(EIO, "page %u cannot be collected", i);
+		err = fn(arg, &page);
+	}
+	return err;
+}
+
+static int fake_end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
+{
+	to_fake(tracker)->ended++;
+	return to_fake(tracker)->end_err;
+}
+
+static int fake_restore(struct tracker *tracker, uint32_t tid)
+{
+	to_fake(tracker)->restored++;
+	return to_fake(tracker)->restore_err;
+}
+
+static char *fake_keep(struct tracker *tracker, uint64_t page)
+{
+	to_fake(tracker)->kept++;
+	return to_fake(tracker)->committed + page * TRACK_PAGE_SIZE;
+}
+
+static char *fake_committed(struct tracker *tracker, uint64_t page)
+{
+	return to_fake(tracker)->committed + page * TRACK_PAGE_SIZE;
+}
+
+static void fake_hold(struct tracker *tracker, uint64_t first, uint64_t last)
+{
+	to_fake(tracker)->holds += last - first + 1;
+}
+
+static void fake_release(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn)
+{
+	to_fake(tracker)->holds -= last - first + 1;
+}
+
+static void fake_close(struct tracker *tracker)
+{
+}
+
+static const struct track_ops plain_ops = {
+	.name = "plain",
+	.tracks = true,
+	.close = fake_close,
+	.collect = fake_collect,
+	.end = fake_end,
+	.committed = fake_committed,
+	.keep = fake_keep,
+	.hold = fake_hold,
+	.release = fake_release,
+};
+
+static const struct track_ops restoring_ops = {
+	.name = "restoring",
+	.tracks = true,
+	.close = fake_close,
+	.collect = fake_collect,
+	.end = fake_end,
+	.restore = fake_restore,
+	.keep = fake_keep,
+	.hold = fake_hold,
+	.release = fake_release,
+};
+
+static struct regions regions;
+static struct txs txs = TXS_INITIALIZER(&regions);
+
+FIXTURE(commit)
+{
+	char dir[64];
+	char log_path[96];
+	char seg_paths[2][96];
+	struct log *log;
+	struct truncator tr;
+	struct fake *fake[2];
+	struct region *region[2];
+	struct tx *tx;
+};
+
+static struct region *add_region(struct fake *fake, struct segment *segment, struct log *log,
+				 struct region *next)
+{
+	struct region *region = calloc(1, sizeof(*region));
+
+	fake->base.ops = &plain_ops;
+	fake->fail_page = NEVER;
+	region->segment = segment;
+	region->log = log;
+	region->length = LENGTH;
+	region->base = fake->live;
+	region->tracker = &fake->base;
+	region->next = next;
+	pthread_mutex_init(&region->lock, NULL);
+	pthread_cond_init(&region->idle, NULL);
+	dirty_init(&region->dirty, PAGES);
+	rangeset_init(&region->busy);
+	return region;
+}
+
+FIXTURE_SETUP(commit)
+{
+	struct segment *segment;
+	int i;
+
+	order_excused = true;	/* nothing is truncated */
+	strcpy(self->dir, "/tmp/rvm-commit-XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->dir));
+	snprintf(self->log_path, sizeof(self->log_path), "%s/log", self->dir);
+	ASSERT_EQ(0, log_create(self->log_path, 1 << 20, 0600, false, NULL, NULL));
+	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	regions_init(&regions);
+	for (i = 2; i--;) {
+		char *path = self->seg_paths[i];
+
+		snprintf(path, sizeof(self->seg_paths[i]), "%s/segment%d", self->dir, i);
+		ASSERT_EQ(0, regions_segment(&regions, self->log, path, LENGTH, &segment));
+		self->fake[i] = calloc(1, sizeof(*self->fake[i]));
+		self->region[i] = add_region(self->fake[i], segment, self->log, regions.first);
+		regions.first = self->region[i];
+	}
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &regions, 0, NULL, NULL));
+	txs_start(&txs);
+	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
+	for (i = 0; i < 2; i++)
+		memset(self->fake[i]->live, 'n', LENGTH);
+}
+
+FIXTURE_TEARDOWN(commit)
+{
+	int i;
+
+	truncator_stop(&self->tr);
+	txs_end(&txs);
+	regions_free(&regions);
+	EXPECT_EQ(0, log_close(self->log));
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, self->fake[i]->holds);
+		free(self->fake[i]);
+		unlink(self->seg_paths[i]);
+	}
+	unlink(self->log_path);
+	rmdir(self->dir);
+}
+
+static bool all_are(const char *bytes, char byte, size_t length)
+{
+	while (length && *bytes == byte) {
+		bytes++;
+		length--;
+	}
+	return !length;
+}
+
+TEST_F(commit, what_is_in_the_log_is_the_committed_state)
+{
+	uint64_t lsn = 0;
+	int i;
+
+	ASSERT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_LE(lsn, log_durable(self->log));
+	for (i = 0; i < 2; i++) {
+		EXPECT_TRUE(all_are(self->fake[i]->committed, 'n', LENGTH));
+		EXPECT_EQ(1, self->fake[i]->ended);
+	}
+}
+
+TEST_F(commit, the_first_of_two_errors_at_the_end_is_told)
+{
+	uint64_t lsn = 0;
+
+	self->fake[0]->end_err = -EIO;
+	self->fake[1]->end_err = -ENODEV;
+	EXPECT_EQ(-EIO, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(1, self->fake[0]->ended);
+	EXPECT_EQ(1, self->fake[1]->ended);
+	EXPECT_LT(0, lsn);
+	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));	/* it has ended */
+	self->fake[0]->end_err = 0;
+	EXPECT_EQ(-ENODEV, commit(&txs, &self->tr, self->tx, true, &lsn));
+}
+
+TEST_F(commit, of_pages_that_did_not_get_into_the_log_none_is_committed)
+{
+	uint64_t lsn = 0;
+
+	self->fake[1]->fail_page = 2;
+	EXPECT_EQ(-EIO, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(0, self->fake[0]->kept + self->fake[1]->kept);
+	EXPECT_EQ(0, self->fake[0]->ended + self->fake[1]->ended);
+	EXPECT_EQ(0, self->fake[0]->holds + self->fake[1]->holds);
+	EXPECT_EQ(0, log_used(self->log));
+	self->fake[1]->fail_page = NEVER;
+	EXPECT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));	/* it was still open */
+	EXPECT_TRUE(all_are(self->fake[1]->committed, 'n', LENGTH));
+}
+
+TEST_F(commit, an_abort_that_fails_in_one_region_is_made_in_the_other)
+{
+	self->fake[0]->fail_page = 1;
+	self->fake[1]->fail_page = 3;
+	EXPECT_EQ(-EIO, abort_tx(&txs, &self->tr, self->tx));
+	EXPECT_NE(NULL, strstr(err_text(), "page 3"));	/* the last that was tried */
+	EXPECT_EQ(0, self->fake[0]->ended + self->fake[1]->ended);
+	EXPECT_TRUE(all_are(self->fake[0]->live, 0, TRACK_PAGE_SIZE));
+	EXPECT_TRUE(all_are(self->fake[1]->live, 0, 3 * TRACK_PAGE_SIZE));
+	EXPECT_TRUE(all_are(self->fake[1]->live + 3 * TRACK_PAGE_SIZE, 'n', TRACK_PAGE_SIZE));
+}
+
+TEST_F(commit, who_can_restore_is_asked_to_and_its_error_is_told)
+{
+	self->fake[0]->base.ops = &restoring_ops;
+	self->fake[1]->base.ops = &restoring_ops;
+	self->fake[0]->restore_err = -EIO;
+	EXPECT_EQ(-EIO, abort_tx(&txs, &self->tr, self->tx));
+	EXPECT_EQ(1, self->fake[0]->restored);
+	EXPECT_EQ(1, self->fake[1]->restored);
+}
+
+/* Bytes that another transaction declared are not this one's to restore. */
+TEST_F(commit, beside_an_explicit_transaction_the_other_bytes_are_put_back)
+{
+	char *declared = self->fake[0]->live + 5000;
+	struct tx *other;
+
+	self->fake[0]->base.ops = &restoring_ops;
+	self->fake[1]->base.ops = &restoring_ops;
+	ASSERT_EQ(0, tx_begin(&txs, true, &other));
+	ASSERT_EQ(0, tx_set_range(&txs, other, declared, 100));
+	memset(declared, 'd', 100);
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
+	EXPECT_EQ(0, self->fake[0]->restored);
+	EXPECT_EQ(1, self->fake[0]->ended);
+	EXPECT_EQ(1, self->fake[1]->restored);
+	EXPECT_TRUE(all_are(self->fake[0]->live, 0, 5000));
+	EXPECT_TRUE(all_are(declared, 'd', 100));
+	EXPECT_TRUE(all_are(declared + 100, 0, LENGTH - 5100));
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, other));
+}
+
+TEST_F(commit, a_checked_abort_that_cannot_look_leaves_its_transaction_open)
+{
+	char *declared = self->fake[1]->live + 10;
+	struct tx *checked;
+
+	ASSERT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
+	ASSERT_EQ(0, tx_begin(&txs, true, &checked));
+	ASSERT_EQ(0, check_begin(&txs, checked));
+	ASSERT_EQ(0, tx_set_range(&txs, checked, declared, 100));
+	memset(declared, 'd', 100);
+	self->fake[0]->fail_page = 1;
+	EXPECT_EQ(-EIO, abort_tx(&txs, &self->tr, checked));
+	EXPECT_TRUE(all_are(declared, 'd', 100));
+	self->fake[0]->fail_page = NEVER;
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, checked));
+	EXPECT_TRUE(all_are(declared, 0, 100));
+}
+
+/* A region that is longer than the log, and of which nothing is known to be written. */
+#define LONG	(3U << 20)
+
+static int collect_nothing(struct tracker *tracker, uint32_t tid,
+			   int (*fn)(void *arg, const struct track_page *page), void *arg)
+{
+	return 0;
+}
+
+static const struct track_ops long_ops = {
+	.name = "long",
+	.tracks = true,
+	.close = fake_close,
+	.collect = collect_nothing,
+	.end = fake_end,
+	.keep = fake_keep,
+};
+
+static ssize_t read_nothing(int fd, void *buf, size_t length, uint64_t offset)
+{
+	return -EIO;
+}
+
+TEST_F(commit, an_abort_from_segments_that_cannot_be_read_is_made_again)
+{
+	static char memory[LONG];
+	struct segment *segment;
+	struct region *region;
+	struct fake *fake;
+	char path[128];
+	struct tx *tx;
+	uint64_t lsn;
+
+	ASSERT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
+	snprintf(path, sizeof(path), "%s/long", self->dir);
+	ASSERT_EQ(0, regions_segment(&regions, self->log, path, LONG, &segment));
+	fake = calloc(1, sizeof(*fake));
+	region = add_region(fake, segment, self->log, NULL);
+	fake->base.ops = &long_ops;
+	region->base = memory;
+	region->length = LONG;
+	self->region[1]->next = region;
+	ASSERT_EQ(0, tx_begin(&txs, false, &tx));
+	ASSERT_EQ(0, check_begin(&txs, tx));
+	ASSERT_EQ(0, tx_set_range(&txs, tx, memory, LONG));
+	memset(memory, 'x', LONG);
+	EXPECT_EQ(-EFBIG, commit(&txs, &self->tr, tx, true, &lsn));
+	fail_memory(1, false);
+	EXPECT_EQ(-ENOMEM, abort_tx(&txs, &self->tr, tx));
+	fail_memory(0, false);
+	os.pread = read_nothing;
+	EXPECT_EQ(-EIO, abort_tx(&txs, &self->tr, tx));
+	EXPECT_TRUE(all_are(memory, 'x', LONG));
+	os = os_real;
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, tx));
+	EXPECT_TRUE(all_are(memory, 0, LONG));
+	unlink(path);
+}
+
+TEST_HARNESS_MAIN

@@ -45,6 +45,7 @@ int images_init(struct images *images, size_t max, bool is_beside)
 		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED) {
 		pieces_free(&images->pieces);
+		images->size = 0;
 		return -ENOMEM;
 	}
 	if (is_beside && images->size >= HUGE)
@@ -68,9 +69,9 @@ int images_init(struct images *images, size_t max, bool is_beside)
 void images_free(struct images *images)
 {
 	pieces_free(&images->pieces);
-	if (images->memory)
-		munmap(images->memory, images->size);
+	munmap(images->memory, images->size);	/* nothing, of no bytes */
 	images->memory = NULL;
+	images->size = 0;
 }
 
 void images_clear(struct images *images)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The spool: transactions that are committed but that nobody waits for, as one record to be. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -190,11 +191,11 @@ uint64_t spool_length(const struct spool *spool)
 static bool continues(const struct spool *spool, const struct spool_range *r,
 		      const struct log_range *before)
 {
-	return before->segment == r->segment && before->offset + before->length == r->offset &&
-	       (const char *)before->data + before->length == spool->bytes + r->at;
+	assert((const char *)before->data + before->length == spool->bytes + r->at);
+	return before->segment == r->segment && before->offset + before->length == r->offset;
 }
 
-/* Ranges that continue the one before them, in the segment and in memory, are one. */
+/* Ranges that continue the one before them in the segment, as they do in memory, are one. */
 unsigned int spool_take(struct spool *spool)
 {
 	struct log_range *out = spool->out;

@@ -552,7 +552,7 @@ static int make_step(struct truncator *tr, bool *moved)
 
 	*moved = false;
 	pthread_mutex_lock(&tr->lock);
-	if (__atomic_load_n(&tr->incremental, __ATOMIC_RELAXED) && increment_possible(tr))
+	if (increment_possible(tr))
 		err = increment_step(tr, moved);
 	pthread_mutex_unlock(&tr->lock);
 	if (*moved)

@@ -444,7 +444,7 @@ static int make_rounds(struct truncator *tr)
 	uint64_t used = log_used(tr->log), before = UINT64_MAX;
 	int err = 0, round;
 
-	for (round = 0; round < ROUNDS && used > REST && used <= before / 2 && !err; round++) {
+	for (round = 0; !err && round < ROUNDS && used > REST && used <= before / 2; round++) {
 		err = truncate_locked(tr);
 		before = used;
 		used = log_used(tr->log);

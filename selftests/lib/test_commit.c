@@ -272,6 +272,63 @@ TEST_F(commit, of_pages_that_did_not_get_into_the_log_none_is_committed)
 	EXPECT_TRUE(all_are(self->fake[1]->committed, 'n', LENGTH));
 }
 
+/* What a range of one region is said to be in is its own region, whatever lies beside it. */
+TEST_F(commit, two_parts_of_one_segment_get_their_own_bytes)
+{
+	uint64_t lsn = 0;
+	int i, low;
+
+	self->region[1]->segment = self->region[0]->segment;
+	for (low = 0; low < 2; low++) {
+		self->region[low]->offset = 0;
+		self->region[!low]->offset = LENGTH;
+		for (i = 0; i < 2; i++)
+			memset(self->fake[i]->live, 'a' + 2 * low + i, LENGTH);
+		ASSERT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
+		for (i = 0; i < 2; i++) {
+			EXPECT_TRUE(all_are(self->fake[i]->committed, 'a' + 2 * low + i, LENGTH));
+			EXPECT_EQ(0, self->fake[i]->holds);
+		}
+		ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
+	}
+}
+
+/* Runs of changed bytes in each page, so that the first of several fails. */
+TEST_F(commit, without_memory_a_transaction_stays_open)
+{
+	uint64_t lsn = 0;
+	struct tx *other;
+	unsigned int at;
+	int err = -ENOMEM;
+
+	memset(self->fake[0]->live, 0, LENGTH);
+	for (at = 0; at < LENGTH; at += 1024)
+		self->fake[0]->live[at] = 'n';
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = commit(&txs, &self->tr, self->tx, true, &lsn);
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+	}
+	EXPECT_LT(3, at);
+	EXPECT_EQ('n', self->fake[0]->committed[LENGTH - 1024]);
+	/* and so does an explicit one of several ranges */
+	ASSERT_EQ(0, tx_begin(&txs, true, &other));
+	for (at = 0; at < LENGTH; at += TRACK_PAGE_SIZE)
+		ASSERT_EQ(0, tx_set_range(&txs, other, self->fake[1]->live + at, 10));
+	dirty_free(&self->region[1]->dirty);
+	ASSERT_EQ(0, dirty_init(&self->region[1]->dirty, PAGES));
+	err = -ENOMEM;
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = commit(&txs, &self->tr, other, true, &lsn);
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+	}
+	EXPECT_LT(2, at);
+	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
+}
+
 TEST_F(commit, an_abort_that_fails_in_one_region_is_made_in_the_other)
 {
 	self->fake[0]->fail_page = 1;
@@ -377,15 +434,17 @@ TEST_F(commit, an_abort_from_segments_that_cannot_be_read_is_made_again)
 	self->region[1]->next = region;
 	ASSERT_EQ(0, tx_begin(&txs, false, &tx));
 	ASSERT_EQ(0, check_begin(&txs, tx));
-	ASSERT_EQ(0, tx_set_range(&txs, tx, memory, LONG));
+	ASSERT_EQ(0, tx_set_range(&txs, tx, memory, LONG / 2));
+	ASSERT_EQ(0, tx_set_range(&txs, tx, memory + LONG / 2 + 1, LONG / 2 - 1));
 	memset(memory, 'x', LONG);
+	memory[LONG / 2] = 0;
 	EXPECT_EQ(-EFBIG, commit(&txs, &self->tr, tx, true, &lsn));
 	fail_memory(1, false);
 	EXPECT_EQ(-ENOMEM, abort_tx(&txs, &self->tr, tx));
 	fail_memory(0, false);
 	os.pread = read_nothing;
 	EXPECT_EQ(-EIO, abort_tx(&txs, &self->tr, tx));
-	EXPECT_TRUE(all_are(memory, 'x', LONG));
+	EXPECT_TRUE(all_are(memory, 'x', LONG / 2));
 	os = os_real;
 	EXPECT_EQ(0, abort_tx(&txs, &self->tr, tx));
 	EXPECT_TRUE(all_are(memory, 0, LONG));

@@ -550,6 +550,24 @@ TEST_F(groups, who_waits_for_what_is_on_its_way_begins_no_group)
 	EXPECT_EQ(0, wait_a_bit(self->log, state.tail));
 }
 
+/* Nor is there beside a record that is being streamed, while all of the ring is on its way. */
+TEST_F(groups, who_waits_beside_a_long_record_begins_no_group_in_it)
+{
+	struct log_state state;
+	struct call call;
+
+	ASSERT_EQ(0, append_long(self->log, 128));
+	log_state(self->log, &state);
+	ASSERT_EQ(0, log_start_flusher(self->log, 10000));
+	ASSERT_EQ(0, begin_call(&call, self->log, 2 * RING, append_long));
+	ASSERT_TRUE(have_begun(1));
+	EXPECT_EQ(-ETIMEDOUT, wait_a_bit(self->log, state.tail));
+	EXPECT_TRUE(have_begun(1));
+	let_all_end();
+	EXPECT_EQ(0, end_call(&call));
+	EXPECT_EQ(0, log_flush(self->log, state.tail));
+}
+
 TEST_F(groups, a_flusher_that_is_told_not_to_write_stops_waiting)
 {
 	struct log_state state;

@@ -340,6 +340,14 @@ TEST(a_page_noted_while_it_is_written_is_queued_anew)
 	dirty_back(&game.region.dirty, taken[0].page, taken[0].lsn);
 	ASSERT_EQ(before, dirty_first(&game.region.dirty));
 	ASSERT_EQ(1, dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX));
+	/* it is noted again: the place in between still counts for nothing */
+	ASSERT_EQ(0, append_tx(game.log, 2, MOST, &lsn));
+	ASSERT_EQ(0, log_flush(game.log, lsn));
+	ASSERT_EQ(0, region_note_dirty(&game.region, taken[0].page, taken[0].page));
+	ASSERT_EQ(log_durable(game.log), dirty_first(&game.region.dirty));
+	dirty_done(&game.region.dirty, taken[0].page);
+	ASSERT_EQ(1, dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX));
+	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
 	dirty_done(&game.region.dirty, taken[0].page);
 	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
 	ASSERT_EQ(0, dirty_count(&game.region.dirty));
@@ -739,6 +747,78 @@ static bool copy_nothing(void *arg, struct region *region, const uint64_t *pages
 	copies += n;
 	memset(copied, false, n * sizeof(*copied));
 	return true;
+}
+
+TEST(an_epoch_whose_busy_pages_find_no_memory_frees_nothing)
+{
+	struct segment *segment;
+	uint64_t before;
+	unsigned int at;
+	int err = -ENOMEM;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	game.tr.copy = copy_nothing;
+	before = head();
+	for (at = 1; err; at++) {
+		fail_memory(at, false);
+		err = truncate_log(&game.tr);
+		fail_memory(0, false);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+		ASSERT_EQ(0, game.region.busy.count);
+		ASSERT_EQ(MANY, dirty_count(&game.region.dirty));
+		if (err)
+			ASSERT_EQ(before, head());
+	}
+	EXPECT_LT(8, at);
+	EXPECT_EQ(log_durable(game.log), head());
+	end_flow(segment);
+}
+
+TEST(without_a_dirty_page_an_epoch_only_moves_the_head)
+{
+	uint64_t lsn;
+
+	ASSERT_EQ(0, start_game(131072, false));
+	order_excused = true;	/* the page that the record is about is not noted */
+	ASSERT_EQ(0, append_tx(game.log, 1, 8, &lsn));
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	EXPECT_EQ(log_durable(game.log), head());
+	EXPECT_EQ(0, game.copied);
+	end_game();
+}
+
+/* Pages are written, and then the log is not: its records, or its status. */
+static unsigned int log_writes_left;
+
+static ssize_t write_no_log(int fd, const struct iovec *iov, int count, uint64_t offset,
+			    bool sync)
+{
+	if (mem_file(fd) == mem_find(LOG) && !log_writes_left--)
+		return -EIO;
+	return count_and_write(fd, iov, count, offset, sync);
+}
+
+TEST(a_turn_whose_log_cannot_be_written_is_the_last_one)
+{
+	unsigned int records;
+
+	for (records = 0; records < 2; records++) {
+		struct segment *segment;
+		bool called = false;
+		uint64_t lsn;
+
+		ASSERT_EQ(0, start_flow(&segment));
+		if (records)
+			ASSERT_EQ(0, append_tx(game.log, MANY + 1, 8, &lsn));
+		log_writes_left = 0;
+		os.pwritev = write_no_log;
+		EXPECT_EQ(-EIO, truncate_empty(&game.tr, note_call, &called));
+		EXPECT_FALSE(called);
+		EXPECT_FALSE(game.tr.frozen);
+		EXPECT_EQ(-EIO, log_error(game.log));
+		EXPECT_EQ(records, !flow.written);
+		end_flow(segment);
+	}
 }
 
 /* What turns do not bring nearer is one long turn. */

@@ -329,6 +329,26 @@ TEST_F(log, a_device_that_grew_while_it_was_open_has_room_for_a_longer_log)
 	os = os_real;
 }
 
+static int no_space(int fd, uint64_t offset, uint64_t length)
+{
+	return -ENOSPC;
+}
+
+TEST_F(log, a_longer_log_that_finds_no_space_changes_nothing)
+{
+	uint64_t area = 0;
+	struct stat st;
+
+	ASSERT_EQ(0, start(self->path, &self->log));
+	os.allocate = no_space;
+	EXPECT_EQ(-ENOSPC, log_take_space(self->log, 2 * AREA, &area));
+	EXPECT_EQ(0, log_error(self->log));
+	ASSERT_EQ(0, stat(self->path, &st));
+	EXPECT_EQ(FILE_SIZE, st.st_size);
+	os = os_real;
+	EXPECT_EQ(0, log_close(self->log));
+}
+
 static int no_random(void *buf, size_t length)
 {
 	return -EIO;

@@ -193,6 +193,10 @@ TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
 		ASSERT_EQ(0, memcmp(model + page * IMAGE_SIZE, bytes + page * IMAGE_SIZE,
 				    IMAGE_SIZE));
 	}
+	/* what was written well once may be damaged now */
+	mem_find(LOG)->data[AREA_OFFSET + 5000] ^= 1;
+	EXPECT_EQ(-EUCLEAN, apply_odd_pages(log));
+	EXPECT_NE(NULL, strstr(err_text(), "damaged at LSN"));
 	ASSERT_EQ(0, log_close(log));
 	free(model);
 }

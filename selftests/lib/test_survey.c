@@ -205,7 +205,7 @@ static int append_wide(struct log *log, unsigned int ranges)
 /* The first of two long records is damaged at its end. */
 FIXTURE_SETUP(wide)
 {
-	static const unsigned int ranges[] = { 1, 16, 1, 14, 1 };
+	static const unsigned int ranges[] = { 3, 15, 12, 1 };
 	struct log *log;
 	unsigned int i;
 
@@ -219,6 +219,8 @@ FIXTURE_SETUP(wide)
 		if (i == 1)
 			log_state(log, &self->state);
 	}
+	for (i = 1; i < 20; i++)
+		ASSERT_EQ(0, commit_tx(log, i, MOST));
 	mem_power_loss(0);
 	self->bytes = mem_save(LOG);
 	self->bytes[AREA_OFFSET + (self->state.tail - 2048) % WIDE_AREA] ^= 1;
@@ -232,7 +234,7 @@ FIXTURE_TEARDOWN(wide)
 
 TEST_F(wide, a_survey_tells_of_each_read_that_fails)
 {
-	const struct survey_ops ops = { .record = count_record };
+	const struct survey_ops ops = { .record = count_record, .progress = note_progress };
 	struct format_status status;
 	struct survey survey = {};
 	unsigned int at;

@@ -23,7 +23,7 @@
 #include "track.h"
 #include "truncate.h"
 
-#define PAGES	8
+#define PAGES	24
 #define LENGTH	(PAGES * TRACK_PAGE_SIZE)
 
 /* A region's page cache: what the module would know of each page. */
@@ -574,7 +574,7 @@ TEST_F(truncate, without_memory_nothing_is_freed_and_nothing_stays_held)
 	for (int i = 0; i < PAGES; i++)
 		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
 	ASSERT_EQ(0, truncate_relieve(&self->tr));
-	for (int i = 1; i < PAGES; i += 3)
+	for (int i = 1; i < PAGES; i += 2)	/* more than a set has at hand */
 		self->fake->owned[i] = true;
 	before = head_of(self->log);
 	for (at = 1; err; at++) {
@@ -587,9 +587,9 @@ TEST_F(truncate, without_memory_nothing_is_freed_and_nothing_stays_held)
 		if (err)
 			ASSERT_EQ(before, head_of(self->log));
 	}
-	EXPECT_LT(6, at);
+	EXPECT_LT(4, at);
 	EXPECT_EQ(0, log_used(self->log));
-	EXPECT_EQ(3, dirty_count(&self->region->dirty));
+	EXPECT_EQ(PAGES / 2, dirty_count(&self->region->dirty));
 	for (int i = 0; i < PAGES; i++)
 		EXPECT_EQ('a' + i, in_segment(self->segment, i));
 }
@@ -681,7 +681,7 @@ TEST_F(truncate, only_pages_of_mapped_parts_are_left_to_memory)
 	self->region->length = 2 * TRACK_PAGE_SIZE;
 	for (int i = 0; i < PAGES; i++) {
 		ASSERT_EQ(0, append_page(self->log, self->segment->id, i, 'a' + i));
-		ASSERT_EQ(0, append_page(self->log, segment->id, i, 'p' + i));
+		ASSERT_EQ(0, append_page(self->log, segment->id, i, 'A' + i));
 	}
 	EXPECT_FALSE(increment_possible(&self->tr));
 	ASSERT_EQ(0, truncate_log(&self->tr));
@@ -689,7 +689,7 @@ TEST_F(truncate, only_pages_of_mapped_parts_are_left_to_memory)
 		bool mapped = i == 2 || i == 3;
 
 		EXPECT_EQ(mapped ? 0 : 'a' + i, in_segment(self->segment, i));
-		EXPECT_EQ('p' + i, in_segment(segment, i));
+		EXPECT_EQ('A' + i, in_segment(segment, i));
 	}
 	EXPECT_EQ(0, log_used(self->log));
 	EXPECT_EQ(0, truncate_relieve(&self->tr));	/* of one there is nothing to relieve */

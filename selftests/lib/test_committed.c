@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "committed.h"
 #include "kselftest_harness.h"
@@ -16,10 +17,11 @@
 #define PAGE	TRACK_PAGE_SIZE
 #define BUSY	40	/* the page that it is done to */
 
-/* struct beside - what happens once, before the busy page is copied, and after that */
+/* struct beside - what happens once: before the busy page is copied, after, if it is again */
 struct beside {
 	void (*before)(void);
 	void (*after)(void);
+	void (*again)(void);
 };
 
 static char memory[PAGES * PAGE] __attribute__((aligned(PAGE)));
@@ -41,6 +43,8 @@ static void call_once(void (**fn)(void))
 /* Asked for just before each page is copied. */
 static char *committed(struct tracker *tracker, uint64_t page)
 {
+	if (page == BUSY && !beside.before)
+		call_once(&beside.again);
 	if (page == BUSY)
 		call_once(&beside.before);
 	if (page == BUSY + 1)
@@ -188,6 +192,43 @@ TEST_F(copy, parts_that_are_shared_meanwhile_are_looked_at)
 	ASSERT_TRUE(take(&self->others, NULL, NULL));
 	EXPECT_EQ(PAGES - 1, self->others);
 	EXPECT_TRUE(copied[BUSY]);
+}
+
+static pthread_t sharer;
+
+static void *share_beside(void *arg)
+{
+	share();
+	return arg;
+}
+
+/* All are stopped: a thread waits to share the parts, and is let in before they are again. */
+static void share_next(void)
+{
+	if (pthread_create(&sharer, NULL, share_beside, NULL))
+		_exit(1);
+	usleep(20000);
+	txs.waiting = 1;
+}
+
+/* An end asks for the committed state, too: only what comes after it is the second copy. */
+static void abort_and_wait(void)
+{
+	abort_it();
+	beside.again = share_next;
+}
+
+TEST_F(copy, parts_that_are_shared_while_all_are_stopped_again_are_looked_at)
+{
+	size_t i;
+
+	beside = (struct beside) { .before = begin_and_store, .after = abort_and_wait };
+	ASSERT_TRUE(committed_copy(&txs, &region, pages, PAGES, copies, copied));
+	txs.waiting = 0;
+	pthread_join(sharer, NULL);
+	EXPECT_TRUE(txs.shared);
+	for (i = 0; i < PAGES; i++)
+		EXPECT_TRUE(copied[i] && is_old(copies + i * PAGE));
 }
 
 static void lock_elsewhere(void)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kselftest_harness.h"
 
@@ -668,6 +669,31 @@ static int note_all(void)
 	if (!err)
 		err = append_tx(game.log, MANY + 1, 8, &lsn);
 	return err ? err : log_flush(game.log, lsn);
+}
+
+/* One step would be enough for the log to be as full as it may be, and not more. */
+TEST(the_thread_makes_steps_until_the_log_is_three_quarters_as_full_as_it_may_be)
+{
+	uint64_t page, lsn, most = (1 << 20) / 100 * 20;
+	struct segment *segment;
+	unsigned int ms;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	ASSERT_EQ(0, truncate_log(&game.tr));
+	ASSERT_EQ(0, truncator_start(&game.tr, game.log, &game.regions, 20, copy_many, NULL));
+	truncator_set_incremental(&game.tr, true);
+	for (page = 0; page < 2 * MANY; page++) {
+		ASSERT_EQ(0, region_note_dirty(&game.region, page, page));
+		ASSERT_EQ(0, append_tx(game.log, 1, 8, &lsn));
+		ASSERT_EQ(0, log_flush(game.log, lsn));
+	}
+	ASSERT_LT(most, log_used(game.log));
+	truncator_kick(&game.tr);
+	for (ms = 0; ms < 5000 && log_used(game.log) > most / 4 * 3; ms++)
+		usleep(1000);
+	EXPECT_GE(most / 4 * 3, log_used(game.log));
+	truncator_stop(&game.tr);
+	end_flow(segment);
 }
 
 static unsigned int writes_left;

@@ -7,16 +7,20 @@
 #define SELFTESTS_LIB_NOMEMORY_H
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 /* The calls for memory come here, to be counted and to fail. */
 static atomic_uint allocations;
 static unsigned int no_memory_at;	/* the call that fails; 0: none */
 static bool no_memory_on;		/* so do all after it */
+static bool memory_moves;		/* what grows never stays where it is */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -54,9 +58,25 @@ void *__wrap_calloc(size_t n, size_t size)
 	return no_memory() ? NULL : __real_calloc(n, size);
 }
 
+/* Whoever still uses the old place finds nothing there. */
+static inline void *move_memory(void *old, size_t size)
+{
+	size_t had = old ? malloc_usable_size(old) : 0;
+	void *new = __real_malloc(size);
+
+	if (!new)
+		return NULL;
+	memcpy(new, old, had < size ? had : size);
+	memset(old, 0xdd, had);
+	free(old);
+	return new;
+}
+
 void *__wrap_realloc(void *old, size_t size)
 {
-	return no_memory() ? NULL : __real_realloc(old, size);
+	if (no_memory())
+		return NULL;
+	return memory_moves && old ? move_memory(old, size) : __real_realloc(old, size);
 }
 
 void *__wrap_aligned_alloc(size_t align, size_t size)

@@ -38,6 +38,8 @@
  * @restored: calls of restore
  * @kept: calls of keep
  * @holds: holds that were not released
+ * @lock: the region's, which must be held meanwhile
+ * @unlocked: it was not
  */
 struct fake {
 	struct tracker base;
@@ -50,11 +52,21 @@ struct fake {
 	int restored;
 	int kept;
 	int holds;
+	pthread_mutex_t *lock;
+	int unlocked;
 };
 
 static struct fake *to_fake(struct tracker *tracker)
 {
 	return (struct fake *)tracker;
+}
+
+static void look_at_lock(struct fake *fake)
+{
+	if (pthread_mutex_trylock(fake->lock))
+		return;
+	fake->unlocked++;
+	pthread_mutex_unlock(fake->lock);
 }
 
 static int fake_collect(struct tracker *tracker, uint32_t tid,
@@ -64,6 +76,8 @@ static int fake_collect(struct tracker *tracker, uint32_t tid,
 	unsigned int i;
 	int err = 0;
 
+	if (tid != TRACK_WATCH_TID)
+		look_at_lock(fake);
 	for (i = 0; i < PAGES && !err; i++) {
 		struct track_page page = {
 			.page = i,
@@ -86,6 +100,7 @@ static int fake_end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
 
 static int fake_restore(struct tracker *tracker, uint32_t tid)
 {
+	look_at_lock(to_fake(tracker));
 	to_fake(tracker)->restored++;
 	return to_fake(tracker)->restore_err;
 }
@@ -161,6 +176,7 @@ static struct region *add_region(struct fake *fake, struct segment *segment, str
 
 	fake->base.ops = &plain_ops;
 	fake->fail_page = NEVER;
+	fake->lock = &region->lock;
 	region->segment = segment;
 	region->log = log;
 	region->length = LENGTH;
@@ -213,6 +229,7 @@ FIXTURE_TEARDOWN(commit)
 	EXPECT_EQ(0, log_close(self->log));
 	for (i = 0; i < 2; i++) {
 		EXPECT_EQ(0, self->fake[i]->holds);
+		EXPECT_EQ(0, self->fake[i]->unlocked);
 		free(self->fake[i]);
 		unlink(self->seg_paths[i]);
 	}
@@ -234,6 +251,7 @@ TEST_F(commit, what_is_in_the_log_is_the_committed_state)
 	uint64_t lsn = 0;
 	int i;
 
+	memory_moves = true;
 	ASSERT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
 	EXPECT_LE(lsn, log_durable(self->log));
 	for (i = 0; i < 2; i++) {

@@ -410,6 +410,22 @@ TEST_F(groups, a_full_ring_is_written_before_the_spool_gets_in)
 	EXPECT_EQ(0, log_flush(self->log, state.tail));
 }
 
+/* What fits beside two sectors that stay free fits. */
+TEST_F(groups, a_spool_that_just_fits_gets_in_before_the_ring_is_written)
+{
+	struct log_state state;
+	struct call call;
+
+	ASSERT_EQ(0, fill_ring(self->log));
+	ASSERT_EQ(0, spool_long(self->log, 128));
+	ASSERT_EQ(0, begin_call(&call, self->log, 128, append_long));
+	ASSERT_TRUE(have_begun(1));
+	log_state(self->log, &state);
+	EXPECT_EQ(0, state.spooled);
+	let_all_end();
+	EXPECT_EQ(0, end_call(&call));
+}
+
 TEST_F(groups, a_spool_that_is_full_waits_for_the_ring_as_well)
 {
 	struct log_state state;

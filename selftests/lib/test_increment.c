@@ -129,7 +129,11 @@ static bool copy_pages(void *arg, struct region *region, const uint64_t *pages, 
 {
 	size_t i;
 
+	if (n > TRUNCATE_BATCH)
+		abort();
 	for (i = 0; i < n; i++) {
+		if (copied[i])
+			abort();	/* it is asked for again */
 		copied[i] = !game.blocked[pages[i]];
 		game.copied += copied[i];
 		game.refused += !copied[i];
@@ -365,6 +369,8 @@ TEST(a_page_noted_while_it_is_written_is_queued_anew)
  * @heads: writes of a status while commits waited
  * @past_cache: the segment was opened for direct I/O beside commits
  * @late: likewise while commits waited
+ * @turn: pages since the head moved last
+ * @longest: the most of them
  */
 static struct flow {
 	int written;
@@ -372,6 +378,8 @@ static struct flow {
 	int heads;
 	int past_cache;
 	int late;
+	int turn;
+	int longest;
 } flow;
 
 static bool copy_many(void *arg, struct region *region, const uint64_t *pages, size_t n,
@@ -390,7 +398,11 @@ static ssize_t count_and_write(int fd, const struct iovec *iov, int count, uint6
 	if (mem_file(fd) == mem_find(BIG)) {
 		flow.written += pages;
 		flow.waiting += game.tr.frozen ? pages : 0;
+		flow.turn += pages;
+		if (flow.longest < flow.turn)
+			flow.longest = flow.turn;
 	} else if (offset < 8192) {
+		flow.turn = 0;
 		flow.heads += game.tr.frozen;
 	}
 	return mem_pwritev(fd, iov, count, offset, sync);
@@ -462,6 +474,7 @@ TEST(while_commits_wait_pages_go_through_the_cache_and_the_head_moves_once)
 	EXPECT_FALSE(game.tr.frozen);
 	EXPECT_EQ(MANY, flow.written);
 	EXPECT_EQ(MANY, flow.waiting);
+	EXPECT_GE(64, flow.longest);
 	EXPECT_EQ(0, flow.late);
 	EXPECT_EQ(2, flow.heads);
 	EXPECT_EQ(0, dirty_count(&game.region.dirty));
@@ -802,6 +815,7 @@ TEST(an_epoch_whose_busy_pages_find_no_memory_frees_nothing)
 
 TEST(without_a_dirty_page_an_epoch_only_moves_the_head)
 {
+	size_t written = 1;
 	uint64_t lsn;
 
 	ASSERT_EQ(0, start_game(131072, false));
@@ -810,6 +824,9 @@ TEST(without_a_dirty_page_an_epoch_only_moves_the_head)
 	ASSERT_EQ(0, truncate_log(&game.tr));
 	EXPECT_EQ(log_durable(game.log), head());
 	EXPECT_EQ(0, game.copied);
+	ASSERT_EQ(0, increment_pages(&game.tr, PAGES, &written, &lsn));
+	EXPECT_EQ(0, written);
+	EXPECT_EQ(log_durable(game.log), lsn);
 	end_game();
 }
 

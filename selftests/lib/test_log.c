@@ -17,6 +17,7 @@
 #include "kselftest_harness.h"
 #include "logfile.h"
 #include "logtest.h"
+#include "statistics.h"
 #include "status.h"
 
 #define AREA 65536U
@@ -152,6 +153,7 @@ TEST_F(log, create_refuses_impossible_sizes_and_paths)
 	path[sizeof(path) - 1] = '\0';
 	ASSERT_EQ(-ENAMETOOLONG, log_create(path, AREA, 0600, false, NULL, NULL));
 	ASSERT_EQ(-ENAMETOOLONG, log_open(path, 0, false, &self->log));
+	EXPECT_NE(NULL, strstr(err_text(), "longer than 4095 bytes"));
 }
 
 TEST_F(log, create_rounds_the_size_up)
@@ -508,6 +510,44 @@ TEST_F(log, what_no_log_can_hold_is_refused_before_it_is_gathered)
 	EXPECT_EQ(-EFBIG, log_append(self->log, 1, ranges, 3, &lsn));
 	EXPECT_EQ(0, log_used(self->log));
 	log_keep_below(self->log, AREA);	/* nobody wants to know */
+	EXPECT_EQ(0, log_set_head(self->log, AREA));	/* where it is */
+	EXPECT_EQ(0, log_close(self->log));
+}
+
+static uint64_t counted(enum statistics_count what)
+{
+	struct statistics_counts total, epoch;
+	struct statistics_last last;
+
+	statistics_read(&total, &epoch, &last);
+	return total.n[what];
+}
+
+/* A record of so many bytes in all, alone in the log. */
+static int fill_with(struct log *log, uint64_t length)
+{
+	static const char bytes[AREA];
+	struct log_range range = { .segment = 1, .length = length - 64 - 16, .data = bytes };
+	uint64_t lsn;
+	int err = log_append(log, 1, &range, 1, &lsn);
+
+	if (!err)
+		err = log_flush(log, lsn);
+	return err ? err : log_set_head(log, log_durable(log));
+}
+
+TEST_F(log, a_record_that_ends_with_the_area_is_in_one_piece)
+{
+	statistics_start();
+	order_excused = true;	/* the head moves, and nothing is written */
+	ASSERT_EQ(0, start(self->path, &self->log));
+	ASSERT_EQ(0, fill_with(self->log, AREA / 2 - 512));
+	ASSERT_EQ(0, fill_with(self->log, AREA / 2));
+	EXPECT_EQ(0, counted(STATISTICS_SPLIT));
+	ASSERT_EQ(0, fill_with(self->log, AREA / 2));
+	EXPECT_EQ(0, counted(STATISTICS_SPLIT));
+	ASSERT_EQ(0, fill_with(self->log, AREA / 2));
+	EXPECT_EQ(1, counted(STATISTICS_SPLIT));
 	EXPECT_EQ(0, log_close(self->log));
 }
 
@@ -525,6 +565,7 @@ TEST_F(log, an_event_without_a_descriptor_for_it_is_an_error)
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &before));
 	EXPECT_EQ(0, log_event_fd(self->log, &fd));
 	EXPECT_EQ(0, log_close(self->log));
+	EXPECT_EQ(-1, fcntl(fd, F_GETFD));
 }
 
 /* ThreadSanitizer would keep a shadow of each byte that is read. */
@@ -932,6 +973,7 @@ TEST_F(log, the_dictionary_refuses_bad_paths_and_is_full_one_day)
 	path[0] = '/';
 	path[PATH_MAX] = '\0';
 	ASSERT_EQ(-ENAMETOOLONG, log_name_segment(self->log, path, 1, &id));
+	EXPECT_NE(NULL, strstr(err_text(), "longer than 4095 bytes"));
 	path[PATH_MAX - 1] = '\0';
 	do {
 		snprintf(path + 1, 5, "%04u", last);
@@ -1024,6 +1066,7 @@ TEST_F(log, segment_open_tells_what_is_wrong)
 	memset(path, 'x', sizeof(path) - 1);
 	path[sizeof(path) - 1] = '\0';
 	ASSERT_EQ(-ENAMETOOLONG, segment_open(path, 0, &segment));
+	EXPECT_NE(NULL, strstr(err_text(), "longer than 4095 bytes"));
 	segment_close(NULL);
 }
 

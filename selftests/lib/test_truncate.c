@@ -697,6 +697,14 @@ TEST_F(truncate, only_pages_of_mapped_parts_are_left_to_memory)
 	unlink(path);
 }
 
+static int flush_all(struct log *log)
+{
+	struct log_state state;
+
+	log_state(log, &state);
+	return log_flush(log, state.tail);
+}
+
 /* The thread makes no steps while the log has records of what is not mapped. */
 TEST_F(truncate, where_no_step_is_possible_the_thread_truncates_as_a_whole)
 {
@@ -712,9 +720,47 @@ TEST_F(truncate, where_no_step_is_possible_the_thread_truncates_as_a_whole)
 	while (__atomic_load_n(&self->tr.moves, __ATOMIC_ACQUIRE) == moves)
 		nanosleep(&pause, NULL);
 	EXPECT_LT(0, log_used(self->log));
+	EXPECT_FALSE(self->tr.failed);
 	ASSERT_EQ(0, truncate_make_room(&self->tr));
+	EXPECT_FALSE(self->tr.failed);
 	EXPECT_EQ(0, log_used(self->log));
 	EXPECT_FALSE(self->tr.orphans);
+	/* half way from there to its end it is time for it */
+	self->tr.orphans = true;
+	truncator_set_incremental(&self->tr, true);
+	for (int i = 0; log_used(self->log) < (1 << 20) / 10 * 6; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i % PAGES, 'a'));
+	truncator_kick(&self->tr);
+	for (int ms = 0; ms < 5000 && log_used(self->log); ms++)
+		nanosleep(&pause, NULL);
+	EXPECT_EQ(0, log_used(self->log));
+}
+
+static int count_descriptors(void)
+{
+	int n = 0;
+
+	for (int fd = 0; fd < 1024; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+TEST_F(truncate, recovery_leaves_no_descriptor_open)
+{
+	int before;
+
+	truncator_stop(&self->tr);
+	for (int i = 0; i < PAGES; i++)
+		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
+	ASSERT_EQ(0, flush_all(self->log));
+	EXPECT_EQ(0, log_close(self->log));
+	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
+	before = count_descriptors();
+	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
+	EXPECT_EQ(before, count_descriptors());
+	for (int i = 0; i < PAGES; i++)
+		EXPECT_EQ('a' + i, in_segment(self->segment, i));
+	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
 }
 
 /* While a truncation runs commits fill the log: with less each time, or with as much. */

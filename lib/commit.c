@@ -203,6 +203,7 @@ int walk_page(struct walk *walk, const struct track_page *page, range_fn *fn)
 	walk->page = page;
 	walk->noted = false;
 	n = diff_page(page->live, page->committed, JOIN, runs);
+	/* unreached: in undo_page() no run ends the walk, for undo_changed() never fails */
 	for (i = 0; i < n && !err; i++)
 		err = parts_gaps(walk->region->parts, base + runs[i].start, base + runs[i].end,
 				 fn, walk);

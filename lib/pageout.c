@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Writing dirty pages of a region to its segment from memory. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,8 @@
 #include "truncate.h"
 
 #define PART	512U	/* pages copied before they are written */
+static_assert(PART <= TRUNCATE_BATCH, "a part may be copied at once");
+
 #define RUN	64U	/* most pages of one write: a commit may wait behind it */
 #define TRIES	8	/* of pages with references */
 #define PAUSE	50000	/* nanoseconds between two of them */
@@ -74,7 +77,7 @@ static size_t batch_length(const struct pageout *out, size_t i, size_t n)
 {
 	size_t end = i;
 
-	while (end < n && end - i < TRUNCATE_BATCH && !out->copied[end])
+	while (end < n && !out->copied[end])
 		end++;
 	return end - i;
 }

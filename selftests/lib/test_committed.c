@@ -211,11 +211,45 @@ static void share_next(void)
 	txs.waiting = 1;
 }
 
+static void *lock_and_share(void *arg)
+{
+	pthread_mutex_lock(&region.lock);
+	share();
+	usleep(50000);
+	pthread_mutex_unlock(&region.lock);
+	return arg;
+}
+
+/* The same of one whose transaction is ending. */
+static void lock_next(void)
+{
+	if (pthread_create(&sharer, NULL, lock_and_share, NULL))
+		_exit(1);
+	usleep(20000);
+	txs.waiting = 1;
+}
+
 /* An end asks for the committed state, too: only what comes after it is the second copy. */
 static void abort_and_wait(void)
 {
 	abort_it();
 	beside.again = share_next;
+}
+
+static void abort_and_lock(void)
+{
+	abort_it();
+	beside.again = lock_next;
+}
+
+TEST_F(copy, nothing_more_is_copied_if_they_are_and_a_transaction_is_ending)
+{
+	beside = (struct beside) { .before = begin_and_store, .after = abort_and_lock };
+	ASSERT_FALSE(committed_copy(&txs, &region, pages, PAGES, copies, copied));
+	txs.waiting = 0;
+	pthread_join(sharer, NULL);
+	EXPECT_TRUE(txs.shared);
+	EXPECT_FALSE(copied[PAGES - 1]);
 }
 
 TEST_F(copy, parts_that_are_shared_while_all_are_stopped_again_are_looked_at)

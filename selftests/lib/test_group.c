@@ -20,6 +20,7 @@
 static struct {
 	ssize_t (*pwritev)(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync);
 	atomic_uint begun;
+	unsigned int fails;	/* the write of that number does, from 1 */
 	sem_t end[THREADS];
 } disk;
 
@@ -30,6 +31,8 @@ static ssize_t gated_pwritev(int fd, const struct iovec *iov, int count, uint64_
 
 	if (i < THREADS)
 		sem_wait(&disk.end[i]);
+	if (i + 1 == disk.fails)
+		return -EIO;
 	return disk.pwritev(fd, iov, count, offset, sync);
 }
 
@@ -240,6 +243,29 @@ TEST_F(groups, a_later_one_that_is_done_first_lets_nobody_go_on)
 	ASSERT_TRUE(nobody_is_back(self, 0));
 	sem_post(&disk.end[0]);
 	ASSERT_TRUE(are_back(self, 0, 1));
+}
+
+/* The one before it is on the disk, and nobody is told so. */
+TEST_F(groups, a_later_one_that_failed_ends_the_one_that_arrives_after_it)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, start(self));
+		ASSERT_TRUE(have_begun(i + 1));
+	}
+	disk.fails = 2;
+	sem_post(&disk.end[1]);
+	for (i = 0; i < SOON_MS && self->committers[1].result == 1; i++)
+		usleep(1000);
+	EXPECT_EQ(-EIO, self->committers[1].result);
+	sem_post(&disk.end[0]);
+	for (i = 0; i < SOON_MS && self->committers[0].result == 1; i++)
+		usleep(1000);
+	EXPECT_EQ(-EIO, self->committers[0].result);
+	EXPECT_EQ(-EIO, log_close(self->log));
+	os.pwritev = disk.pwritev;
+	ASSERT_EQ(0, open_log(0, &self->log));
 }
 
 /* What may last is done by a thread, so that the test goes on. */

@@ -452,6 +452,20 @@ TEST_F(log, what_can_be_written_in_no_way_is_an_error)
 	EXPECT_EQ(0, log_close(self->log));
 }
 
+static int no_direct(int fd, bool direct)
+{
+	return direct ? -EINVAL : 0;
+}
+
+TEST_F(log, where_there_is_no_direct_io_the_page_cache_serves)
+{
+	os.set_direct = no_direct;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_FALSE(log_file(self->log)->direct);
+	EXPECT_EQ(0, log_close(self->log));
+	os = os_real;
+}
+
 /* The file is cut off between two reads. */
 static ssize_t read_statuses(int fd, void *buf, size_t length, uint64_t offset)
 {
@@ -484,11 +498,16 @@ TEST_F(log, generations_go_on_after_the_last_number)
 /* Recovery makes the second copy of the dictionary good. */
 TEST_F(log, a_copy_of_the_dictionary_that_cannot_be_mended_is_an_error)
 {
+	uint64_t area;
+
 	patch(self->path, FORMAT_DICT_OFFSET, "x", 1);
 	os.pwritev = no_write;
 	write_err = -EIO;
 	EXPECT_EQ(-EIO, start(self->path, &self->log));
 	EXPECT_EQ(-EIO, log_error(self->log));
+	EXPECT_EQ(-EIO, log_take_space(self->log, 2 * AREA, &area));
+	EXPECT_EQ(-EIO, log_set_size(self->log, 2 * AREA));
+	EXPECT_EQ(-EIO, log_cut(self->log));
 	EXPECT_EQ(-EIO, log_close(self->log));
 	os = os_real;
 	ASSERT_EQ(0, start(self->path, &self->log));

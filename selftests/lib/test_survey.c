@@ -188,6 +188,24 @@ FIXTURE(wide)
 	unsigned char *bytes;
 };
 
+/* The ranges of its records, the second of which is damaged at its end. */
+FIXTURE_VARIANT(wide)
+{
+	unsigned int ranges[5];
+};
+
+/* No window holds all of the damaged record, or of the next one. */
+FIXTURE_VARIANT_ADD(wide, across_windows)
+{
+	.ranges = { 3, 15, 12, 1 },
+};
+
+/* What is searched behind the damage ends beyond the window. */
+FIXTURE_VARIANT_ADD(wide, before_a_short_one)
+{
+	.ranges = { 1, 16, 1, 14, 1 },
+};
+
 static int append_wide(struct log *log, unsigned int ranges)
 {
 	static const char bytes[WIDE_RANGE];
@@ -202,17 +220,16 @@ static int append_wide(struct log *log, unsigned int ranges)
 	return err ? err : log_flush(log, lsn);
 }
 
-/* The first of two long records is damaged at its end. */
 FIXTURE_SETUP(wide)
 {
-	static const unsigned int ranges[] = { 3, 15, 12, 1 };
+	const unsigned int *ranges = variant->ranges;
 	struct log *log;
 	unsigned int i;
 
 	order_excused = true;	/* the same bytes again in one record */
 	ASSERT_EQ(0, make_disk(WIDE_AREA));
 	ASSERT_EQ(0, open_log(0, &log));
-	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+	for (i = 0; i < ARRAY_SIZE(variant->ranges) && ranges[i]; i++) {
 		ASSERT_EQ(0, append_wide(log, ranges[i])) {
 			TH_LOG("%s", err_text());
 		}

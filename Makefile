@@ -122,7 +122,7 @@ asan:
 	$(SETUP_RUN) selftests/checks/check asan
 
 vm-debug-kernel:
-	$(SETUP_RUN) selftests/vm/debug-kernel
+	$(SETUP_RUN) selftests/vm/debug-kernel $(FLAVOUR)
 
 vm-shell:
 	$(SETUP_RUN) selftests/vm/run --shell $(addprefix -k ,$(KERNEL))
@@ -172,7 +172,8 @@ help:
 #help make style         only the checks of the source text
 #help make asan          only the library's tests under AddressSanitizer and UBSan
 #help make selftests     build the kselftest suites; selftests/run SUITE runs them
-#help make vm-debug-kernel  a kernel with KASAN, lockdep and kmemleak for the VM, 6.1-debug; minutes of all processors
+#help make vm-debug-kernel  a kernel with KASAN, lockdep and kmemleak for the VM, 6.1-debug; minutes of all processors.
+#help                       FLAVOUR=kcsan: one that finds data races, 6.1-kcsan
 #help make vm-shell      a shell in the VM with the module loaded, KERNEL=6.1, 6.12 or 7.2
 #help make clean         removes what was built
 #help make distclean     removes build/, also the kernels that were fetched into it

@@ -265,7 +265,7 @@ TEST_F(hot, death_restores_what_was_not_committed)
 	ASSERT_EQ(0, make_hot(self, 0, 4, 200));
 	r->data[PAGE] = 222;
 	ASSERT_EQ(0, munmap(r->data, PAGES * PAGE));
-	EXPECT_EQ(RVM_TRACK_CMD_EVENT_OWNER_EXIT, client_event(&events, 1000));
+	EXPECT_EQ(RVM_TRACK_CMD_EVENT_OWNER_EXIT, client_event(&events, 5000));
 	EXPECT_EQ(1, attr_u64(&events, RVM_TRACK_A_COUNT));
 	r->data = mmap(NULL, PAGES * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, r->fd, 0);
 	ASSERT_NE(MAP_FAILED, r->data);

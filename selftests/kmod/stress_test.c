@@ -22,7 +22,7 @@
 #define ALL		(PAGES + STRAYS)
 #define WORKERS		3
 #define VERSIONS	(1 << 20)
-#define SECONDS		12		/* or RVM_WRITES stores to pages, whichever is later */
+#define SECONDS		"12"		/* or RVM_SECONDS; until RVM_WRITES stores if later */
 #define MOST		48		/* pages of one transaction */
 
 /**
@@ -402,7 +402,7 @@ FIXTURE_TEARDOWN(stress)
 
 TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
 {
-	const char *writes = getenv("RVM_WRITES");
+	const char *writes = getenv("RVM_WRITES"), *seconds = getenv("RVM_SECONDS") ?: SECONDS;
 	pthread_t id[WORKERS + 5];
 	static struct client c;
 	uint64_t written, busy;
@@ -421,7 +421,7 @@ TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, reclaimer, NULL));
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, strayer, NULL));
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, passer, NULL));
-	sleep(SECONDS);
+	sleep(atoi(seconds));
 	while (writes && oracle.stored < strtoull(writes, NULL, 10) && !oracle.wrong)
 		sleep(1);
 	oracle.stop = true;

@@ -300,10 +300,13 @@ static void arm_all(struct rvmt_region *region)
 {
 	struct folio **folio = region->batch.folio;
 	unsigned int n, i, run;
-	long left = READ_ONCE(region->nr_loose);
+	long left;
 
 	lockdep_assert_held(&region->tx_mutex);
 	/* Pages that become loose meanwhile are no business of this command. */
+	spin_lock(&region->lock);
+	left = region->nr_loose;
+	spin_unlock(&region->lock);
 	for (; left > 0; left -= n) {
 		n = get_loose(region, folio);
 		if (!n)

@@ -301,16 +301,23 @@ static int put_u64(struct sk_buff *skb, int attr, u64 value)
 static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
 {
 	const struct rvmt_stats *stats = &region->stats;
+	u64 owned, stray, hot;
 
-	if (put_u64(skb, RVM_TRACK_A_STAT_RESIDENT, READ_ONCE(region->inode->i_mapping->nrpages)) ||
-	    put_u64(skb, RVM_TRACK_A_STAT_OWNED, READ_ONCE(region->nr_owned)) ||
-	    put_u64(skb, RVM_TRACK_A_STAT_STRAY, READ_ONCE(region->tx[0].count)) ||
+	spin_lock(&region->lock);
+	owned = region->nr_owned;
+	stray = region->tx[0].count;
+	hot = region->hot.count;
+	spin_unlock(&region->lock);
+	/* The page cache counts its pages under its own lock; the newest number is of no use. */
+	if (put_u64(skb, RVM_TRACK_A_STAT_RESIDENT, data_race(region->inode->i_mapping->nrpages)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_OWNED, owned) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_STRAY, stray) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_FIRST_WRITES, atomic64_read(&stats->first_writes)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_WRITTEN, atomic64_read(&stats->written)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_BUSY, atomic64_read(&stats->busy)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_READ, atomic64_read(&stats->read)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_ROLLED_BACK, atomic64_read(&stats->rolled_back)) ||
-	    put_u64(skb, RVM_TRACK_A_STAT_HOT, READ_ONCE(region->hot.count)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_HOT, hot) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_DIRTY, atomic64_read(&stats->dirty)))
 		return -EMSGSIZE;
 	return 0;

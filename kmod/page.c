@@ -107,12 +107,6 @@ void rvmt_page_drop_slots(struct rvmt_region *region, struct list_head *pages)
 	rvmt_page_free_list(pages);
 }
 
-void rvmt_page_attach(struct rvmt_page *page, struct folio *folio)
-{
-	page->folio = folio;
-	folio_attach_private(folio, page);
-}
-
 void rvmt_page_detach(struct rvmt_page *page)
 {
 	folio_detach_private(page->folio);

@@ -103,14 +103,7 @@ static inline struct rvmt_page *rvmt_page_get(struct folio *folio)
 }
 
 /**
- * rvmt_page_attach() - make a structure the folio's private data
- * @page: the structure
- * @folio: locked
- */
-void rvmt_page_attach(struct rvmt_page *page, struct folio *folio);
-
-/**
- * rvmt_page_detach() - undo rvmt_page_attach()
+ * rvmt_page_detach() - a structure is its folio's private data no longer
  * @page: the structure; its folio is locked
  */
 void rvmt_page_detach(struct rvmt_page *page);

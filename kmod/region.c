@@ -163,11 +163,13 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
 	return ret;
 }
 
-u64 rvmt_region_writable(const struct rvmt_region *region)
+u64 rvmt_region_writable(struct rvmt_region *region)
 {
-	s64 dirty = atomic64_read(&region->stats.dirty);
-	s64 owned = READ_ONCE(region->nr_owned) + READ_ONCE(region->hot.count);
+	s64 dirty = atomic64_read(&region->stats.dirty), owned;
 
+	spin_lock(&region->lock);
+	owned = region->nr_owned + region->hot.count;
+	spin_unlock(&region->lock);
 	return dirty > owned ? dirty - owned : 0;
 }
 

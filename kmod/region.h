@@ -185,9 +185,9 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
  * rvmt_region_writable() - how many pages a writeback could make clean
  * @region: the region
  *
- * Return: dirty pages without owner; both counts change meanwhile.
+ * Return: dirty pages without owner; either count may change meanwhile.
  */
-u64 rvmt_region_writable(const struct rvmt_region *region);
+u64 rvmt_region_writable(struct rvmt_region *region);
 
 /**
  * rvmt_region_all_writable() - the same of all regions

@@ -168,7 +168,7 @@ static vm_fault_t own(struct rvmt_region *region, struct folio *folio,
 		return VM_FAULT_SIGBUS;
 	}
 	rvmt_page_unloose(region, folio);
-	rvmt_page_attach(page, folio);
+	folio_attach_private(folio, page);
 	atomic64_inc(&region->stats.first_writes);
 	trace_rvm_track_first_write(region->id, folio->index, tid, writer->thread, writer->ip,
 				    page->slot);
@@ -187,7 +187,8 @@ static vm_fault_t make_loose(struct rvmt_region *region, struct folio *folio,
 	if (!page)
 		return VM_FAULT_OOM;
 	page->word = word;
-	rvmt_page_attach(page, folio);
+	page->folio = folio;
+	folio_attach_private(folio, page);
 	spin_lock(&region->lock);
 	list_add_tail(&page->link, &region->loose);	/* ARM takes the oldest first */
 	WRITE_ONCE(region->ctl->loose, ++region->nr_loose);

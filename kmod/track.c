@@ -136,11 +136,6 @@ out:
 	return ok;
 }
 
-static vm_fault_t fault_of(int err)
-{
-	return err == -EBUSY ? VM_FAULT_SIGBUS : VM_FAULT_OOM;
-}
-
 /* Make a transaction, or nobody, the owner of a page that has none. */
 static vm_fault_t own(struct rvmt_region *region, struct folio *folio,
 		      struct rvm_track_word *word, u32 tid, const struct writer *writer)
@@ -152,13 +147,13 @@ static vm_fault_t own(struct rvmt_region *region, struct folio *folio,
 		return VM_FAULT_SIGBUS;
 	}
 	page = take_slot(region);
-	if (IS_ERR(page)) {
-		if (PTR_ERR(page) == -EBUSY) {
-			count_refused(region);
-			rvmt_event_overflow(region);
-		}
-		return fault_of(PTR_ERR(page));
+	if (page == ERR_PTR(-EBUSY)) {
+		count_refused(region);
+		rvmt_event_overflow(region);
+		return VM_FAULT_SIGBUS;
 	}
+	if (IS_ERR(page))
+		return VM_FAULT_OOM;
 	page->word = word;
 	page->tid = tid;
 	fill_slot(page, folio, writer);

@@ -506,7 +506,7 @@ TEST_F(log, a_copy_of_the_dictionary_that_cannot_be_mended_is_an_error)
 	EXPECT_EQ(-EIO, start(self->path, &self->log));
 	EXPECT_EQ(-EIO, log_error(self->log));
 	EXPECT_EQ(-EIO, log_take_space(self->log, 2 * AREA, &area));
-	EXPECT_EQ(-EIO, log_set_size(self->log, 2 * AREA));
+	EXPECT_EQ(-EIO, log_set_size(self->log, AREA, 2 * AREA));
 	EXPECT_EQ(-EIO, log_cut(self->log));
 	EXPECT_EQ(-EIO, log_close(self->log));
 	os = os_real;

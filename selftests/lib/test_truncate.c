@@ -790,7 +790,7 @@ TEST_F(truncate, a_log_is_emptied_beside_commits_as_long_as_that_gets_somewhere)
 		unsigned int part;
 		int rounds;
 	} cases[] = { { 3, 4 }, { 1, 1 } };
-	int called = 0;
+	struct calls calls = {};
 
 	truncator_stop(&self->tr);
 	ASSERT_EQ(0, log_close(self->log));
@@ -800,6 +800,7 @@ TEST_F(truncate, a_log_is_emptied_beside_commits_as_long_as_that_gets_somewhere)
 	ASSERT_EQ(0, log_name_segment(self->log, self->seg_path, LENGTH, &self->segment->id));
 	self->region->log = self->log;
 	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
+	calls.log = self->log;
 	busy_log = self->log;
 	busy_region = self->region;
 	self->fake->frozen = &self->tr.frozen;
@@ -809,11 +810,11 @@ TEST_F(truncate, a_log_is_emptied_beside_commits_as_long_as_that_gets_somewhere)
 		busy_bytes = busy_part == 1 ? 20 << 20 : 40 << 20;
 		commit_meanwhile(self->fake);
 		self->fake->calls = 0;
-		ASSERT_EQ(0, truncate_empty(&self->tr, count_calls, &called));
+		ASSERT_EQ(0, truncate_empty(&self->tr, count_calls, &calls));
 		EXPECT_EQ(cases[i].rounds + 1, self->fake->calls);
 		EXPECT_EQ(0, log_used(self->log));
 	}
-	EXPECT_EQ(2, called);
+	EXPECT_EQ(2, calls.count);
 }
 
 TEST_HARNESS_MAIN

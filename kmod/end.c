@@ -8,6 +8,7 @@
 #include <linux/sort.h>
 
 #include "compat.h"
+#include "conflict.h"
 #include "end.h"
 #include "event.h"
 #include "page.h"
@@ -117,6 +118,7 @@ static void empty_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct 
 	tx->count = 0;
 	WRITE_ONCE(shared->first, 0);
 	WRITE_ONCE(shared->count, 0);
+	WRITE_ONCE(shared->conflict, 0);
 	WRITE_ONCE(shared->tid, 0);
 }
 
@@ -127,7 +129,7 @@ static void take_pages(struct rvmt_region *region, u32 tid, struct list_head *pa
 	struct rvmt_tx *tx = &region->tx[tid % RVM_TRACK_TXS];
 
 	spin_lock(&region->lock);
-	if (tx->count && tx->tid == tid) {
+	if (tx->tid == tid) {
 		region->nr_owned -= tx->count;
 		WRITE_ONCE(region->ctl->owned, region->nr_owned);
 		empty_chain(tx, shared, pages);
@@ -251,6 +253,7 @@ u64 rvmt_end_tx(struct rvmt_region *region, u32 tid, u64 lsn, u32 flags)
 	if (flags & RVM_TRACK_END_KEEP)
 		keep_marked(region, &pages);
 	n = end_pages(region, &pages, lsn, flags);
+	rvmt_conflict_wake(region);
 	mutex_unlock(&region->tx_mutex);
 	trace_rvm_track_end(region->id, tid, lsn, flags, n);
 	return n;

@@ -22,6 +22,12 @@
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U
 
+/* Milliseconds that a store waits for another transaction that owns its page. */
+#define RVMT_CONFLICT_DEFAULT	1000U
+
+/* Of these, how many jiffies at once: nobody can change the mappings meanwhile. */
+#define RVMT_CONFLICT_NAP	(HZ / 50)
+
 /* Pages that TX_END and ARM write-protect at once. */
 #define RVMT_BATCH		256U
 

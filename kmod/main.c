@@ -7,6 +7,7 @@
 #include <linux/rvm_track.h>
 #include <net/genetlink.h>
 
+#include "conflict.h"
 #include "end.h"
 #include "netlink.h"
 #include "page.h"
@@ -24,6 +25,8 @@ module_param_named(pressure, rvmt_pressure_percent, uint, 0644);
 MODULE_PARM_DESC(pressure, "Percentage of the page cache that must wait for a writeback before libraries are asked for it");
 module_param_named(retain, rvmt_end_retain, uint, 0644);
 MODULE_PARM_DESC(retain, "Free slots of a region that keep their memory for the next transaction");
+module_param_named(conflict, rvmt_conflict_wait_ms, uint, 0644);
+MODULE_PARM_DESC(conflict, "Milliseconds that a store waits for another transaction that owns its page");
 
 static int __init rvmt_init(void)
 {

@@ -119,6 +119,17 @@ static int check_range(struct genl_info *info, const struct file *seg, u64 offse
 	return 0;
 }
 
+static int check_region_flags(struct genl_info *info, u32 flags)
+{
+	if (flags & ~(RVM_TRACK_REGION_STRICT | RVM_TRACK_REGION_DISJOINT | RVM_TRACK_REGION_WAIT))
+		return REFUSE(info, -EINVAL, "unknown flag");
+	if (flags & RVM_TRACK_REGION_DISJOINT && !(flags & RVM_TRACK_REGION_STRICT))
+		return REFUSE(info, -EINVAL, "transactions can share a strict region only");
+	if (flags & RVM_TRACK_REGION_WAIT && !(flags & RVM_TRACK_REGION_DISJOINT))
+		return REFUSE(info, -EINVAL, "nothing waits where transactions share no region");
+	return 0;
+}
+
 /* Check all that is asked for, and make the region; it is not yet reachable. */
 static struct rvmt_region *new_region(struct genl_info *info, struct file *seg)
 {
@@ -132,9 +143,8 @@ static struct rvmt_region *new_region(struct genl_info *info, struct file *seg)
 		slots = nla_get_u32(info->attrs[RVM_TRACK_A_SLOTS]);
 	if (!slots || slots > RVMT_SLOTS_MAX)
 		return ERR_PTR(REFUSE(info, -EINVAL, "no or too many slots"));
-	if (flags & ~RVM_TRACK_REGION_STRICT)
-		return ERR_PTR(REFUSE(info, -EINVAL, "unknown flag"));
-	err = check_segment(info, seg) ?: check_range(info, seg, offset, length);
+	err = check_region_flags(info, flags) ?: check_segment(info, seg) ?:
+	      check_range(info, seg, offset, length);
 	if (err)
 		return ERR_PTR(err);
 	region = rvmt_region_new(seg, offset, length, slots, flags, genl_info_net(info));
@@ -244,7 +254,7 @@ static int check_end(struct genl_info *info, const struct rvmt_region *region, u
 	if (!info->attrs[RVM_TRACK_A_TID])
 		return REFUSE(info, -EINVAL, "the transaction is missing");
 	tid = nla_get_u32(info->attrs[RVM_TRACK_A_TID]);
-	if (!rvmt_track_tid_ok(tid) &&
+	if (!rvmt_region_tid_ok(tid) &&
 	    (tid || !(flags & (RVM_TRACK_END_STRAYS | RVM_TRACK_END_HOT))))
 		return REFUSE(info, -EINVAL, "no transaction can have this id");
 	return 0;
@@ -318,7 +328,8 @@ static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
 	    put_u64(skb, RVM_TRACK_A_STAT_READ, atomic64_read(&stats->read)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_ROLLED_BACK, atomic64_read(&stats->rolled_back)) ||
 	    put_u64(skb, RVM_TRACK_A_STAT_HOT, hot) ||
-	    put_u64(skb, RVM_TRACK_A_STAT_DIRTY, atomic64_read(&stats->dirty)))
+	    put_u64(skb, RVM_TRACK_A_STAT_DIRTY, atomic64_read(&stats->dirty)) ||
+	    put_u64(skb, RVM_TRACK_A_STAT_CONFLICTS, atomic64_read(&stats->conflicts)))
 		return -EMSGSIZE;
 	return 0;
 }

@@ -123,6 +123,14 @@ void rvmt_page_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct rvm
 	smp_store_release(&shared->first, page->slot);	/* pairs with the library's walk */
 }
 
+void rvmt_page_name_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, u32 tid)
+{
+	if (tx->tid != tid)
+		WRITE_ONCE(shared->conflict, 0);
+	tx->tid = tid;
+	smp_store_release(&shared->tid, tid);	/* pairs with the library's look for a conflict */
+}
+
 void rvmt_page_unloose(struct rvmt_region *region, struct folio *folio)
 {
 	struct rvmt_page *page = rvmt_page_get(folio);

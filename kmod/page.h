@@ -22,6 +22,7 @@ struct rvmt_tx;
  * @preimage: the slot's arena page, NULL if loose
  * @slot: the slot, 0 if loose
  * @tid: the owner, 0 for nobody
+ * @met: when a store of another transaction met the page, in jiffies, 0 for never
  *
  *	          first write            first write, no exclusive
  *	  +------- (none) <---------+-----------+ (none) -----+
@@ -43,6 +44,7 @@ struct rvmt_page {
 	struct page *preimage;
 	u32 slot;
 	u32 tid;
+	unsigned long met;
 };
 
 extern const struct address_space_operations rvmt_page_aops;
@@ -115,6 +117,14 @@ void rvmt_page_detach(struct rvmt_page *page);
  * @page: the page, with a slot and in no list
  */
 void rvmt_page_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct rvmt_page *page);
+
+/**
+ * rvmt_page_name_chain() - a chain without pages is that of a transaction
+ * @tx: the chain as the kernel knows it; the region's lock is held
+ * @shared: the same as the user sees it
+ * @tid: the transaction
+ */
+void rvmt_page_name_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, u32 tid);
 
 /**
  * rvmt_page_unloose() - a page is not writable any more

@@ -40,6 +40,7 @@ static void init_region(struct rvmt_region *region)
 	xa_init_flags(&region->descs, XA_FLAGS_ACCOUNT);
 	xa_init_flags(&region->arena, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	mutex_init(&region->tx_mutex);
+	init_waitqueue_head(&region->ended);
 	mutex_init(&region->wb_mutex);
 	spin_lock_init(&region->lock);
 	for (i = 0; i < RVM_TRACK_TXS; i++)
@@ -184,6 +185,19 @@ unsigned long rvmt_region_all_writable(void)
 		n += rvmt_region_writable(region);
 	mutex_unlock(&regions_mutex);
 	return n;
+}
+
+u64 rvmt_region_thread(const struct rvmt_region *region, u32 thread)
+{
+	u32 at = rvm_track_thread_hash(thread), i;
+	u64 entry;
+
+	for (i = 0; i < RVM_TRACK_PROBES; i++, at++) {
+		entry = READ_ONCE(region->ctl->thread[at % RVM_TRACK_THREADS]);
+		if (RVM_TRACK_THREAD_ID(entry) == thread)
+			return entry;
+	}
+	return 0;
 }
 
 struct page *rvmt_area_page(struct xarray *area, unsigned long index)

@@ -11,6 +11,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/uidgid.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 
 #include "limits.h"
@@ -25,7 +26,7 @@ struct pid;
 /**
  * struct rvmt_tx - the pages of one transaction, as the kernel knows them
  * @pages: struct rvmt_page.link, newest first
- * @tid: the transaction, meaningless while @count is 0
+ * @tid: the transaction; while @count is 0 the last one
  * @count: length of @pages
  */
 struct rvmt_tx {
@@ -52,6 +53,7 @@ struct rvmt_batch {
  * @read: pages read from the segment
  * @rolled_back: pages restored from their pre-image
  * @dirty: pages that are dirty now
+ * @conflicts: stores to a page that another transaction owned
  */
 struct rvmt_stats {
 	atomic64_t first_writes;
@@ -60,6 +62,7 @@ struct rvmt_stats {
 	atomic64_t read;
 	atomic64_t rolled_back;
 	atomic64_t dirty;
+	atomic64_t conflicts;
 };
 
 /**
@@ -82,6 +85,8 @@ struct rvmt_stats {
  * @arena: pre-images by slot
  * @tx_mutex: held by everything that takes pages from their owners
  * @batch: under @tx_mutex
+ * @ended: where stores wait for the transaction that owns their page
+ * @ends: transactions that ended; changed under @tx_mutex
  * @wb_mutex: held by whoever writes back
  * @requests: WRITEBACKs under way
  * @lock: protects everything below
@@ -125,6 +130,8 @@ struct rvmt_region {
 	struct xarray arena;
 	struct mutex tx_mutex;		/* takers of pages from their owners */
 	struct rvmt_batch batch;
+	wait_queue_head_t ended;
+	u32 ends;
 	struct mutex wb_mutex;		/* writers to the segment */
 	atomic_t requests;
 	spinlock_t lock;		/* all below, except @stats */
@@ -197,6 +204,28 @@ u64 rvmt_region_writable(struct rvmt_region *region);
  * Return: how many pages.
  */
 unsigned long rvmt_region_all_writable(void);
+
+/**
+ * rvmt_region_tid_ok() - may a transaction have this id
+ * @tid: the id
+ *
+ * Return: whether it is one that the protocol allows.
+ */
+static inline bool rvmt_region_tid_ok(u32 tid)
+{
+	return tid && tid <= RVM_TRACK_TID_MAX && tid % RVM_TRACK_TXS;
+}
+
+/**
+ * rvmt_region_thread() - what the library says of a thread
+ * @region: the region
+ * @thread: the thread, as its pid namespace numbers it
+ *
+ * The table is the library's: an entry is read once, and nothing in it is believed.
+ *
+ * Return: the entry of the thread table, 0 if there is none.
+ */
+u64 rvmt_region_thread(const struct rvmt_region *region, u32 thread);
 
 /**
  * rvmt_region_pages() - the length of a region in pages

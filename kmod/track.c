@@ -8,6 +8,7 @@
 #include <asm/syscall.h>
 
 #include "compat.h"
+#include "conflict.h"
 #include "event.h"
 #include "page.h"
 #include "region.h"
@@ -30,27 +31,6 @@ struct writer {
 	u32 at;
 };
 
-bool rvmt_track_tid_ok(u32 tid)
-{
-	return tid && tid <= RVM_TRACK_TID_MAX && tid % RVM_TRACK_TXS;
-}
-
-/* The thread table is the library's: read each entry once, believe nothing. */
-static void find_thread(const struct rvm_track_ctl *ctl, struct writer *writer)
-{
-	u32 at = rvm_track_thread_hash(writer->thread), i;
-	u64 entry;
-
-	for (i = 0; i < RVM_TRACK_PROBES; i++, at++) {
-		entry = READ_ONCE(ctl->thread[at % RVM_TRACK_THREADS]);
-		if (RVM_TRACK_THREAD_ID(entry) != writer->thread)
-			continue;
-		writer->tid = RVM_TRACK_THREAD_TID(entry);
-		writer->kind = RVM_TRACK_THREAD_KIND(entry);
-		return;
-	}
-}
-
 /*
  * Only a thread of the mapping's own address space stands in its table.  A
  * stranger who writes through process_vm_writev(2) or /proc/PID/mem may have
@@ -59,6 +39,7 @@ static void find_thread(const struct rvm_track_ctl *ctl, struct writer *writer)
 static struct writer find_writer(const struct rvmt_region *region, const struct vm_fault *vmf)
 {
 	struct writer writer = { .thread = task_pid_vnr(current) };
+	u64 entry;
 
 	if (current->mm != vmf->vma->vm_mm || current->flags & PF_KTHREAD)
 		return writer;
@@ -67,7 +48,9 @@ static struct writer find_writer(const struct rvmt_region *region, const struct 
 		writer.ip = instruction_pointer(task_pt_regs(current));
 		writer.at = offset_in_page(vmf->real_address);
 	}
-	find_thread(region->ctl, &writer);
+	entry = rvmt_region_thread(region, writer.thread);
+	writer.tid = RVM_TRACK_THREAD_TID(entry);
+	writer.kind = RVM_TRACK_THREAD_KIND(entry);
 	return writer;
 }
 
@@ -107,6 +90,7 @@ static void return_slot(struct rvmt_region *region, struct rvmt_page *page)
 static void fill_slot(struct rvmt_page *page, struct folio *folio, const struct writer *writer)
 {
 	page->folio = folio;
+	page->met = 0;
 	memcpy(page_address(page->preimage), folio_address(folio), PAGE_SIZE);
 	page->desc->page = folio->index;
 	page->desc->ip = writer->ip;
@@ -125,9 +109,8 @@ static bool chain(struct rvmt_region *region, struct rvmt_page *page)
 	spin_lock(&region->lock);
 	if (tx->count && tx->tid != page->tid)
 		goto out;
-	tx->tid = page->tid;
+	rvmt_page_name_chain(tx, shared, page->tid);
 	WRITE_ONCE(region->ctl->owned, ++region->nr_owned);
-	WRITE_ONCE(shared->tid, tx->tid);
 	rvmt_page_chain(tx, shared, page);
 	WRITE_ONCE(page->word->slot, page->slot);
 	ok = true;
@@ -142,7 +125,7 @@ static vm_fault_t own(struct rvmt_region *region, struct folio *folio,
 {
 	struct rvmt_page *page;
 
-	if (tid && !rvmt_track_tid_ok(tid)) {
+	if (tid && !rvmt_region_tid_ok(tid)) {
 		count_refused(region);
 		return VM_FAULT_SIGBUS;
 	}
@@ -226,6 +209,27 @@ static vm_fault_t write_explicit(struct rvmt_region *region, struct folio *folio
 	return exclusive ? own(region, folio, word, exclusive, writer) : 0;
 }
 
+/*
+ * The first of the rules.  Who stores in no tracked transaction meets nobody: what an
+ * explicit one declared is cut out of what the owner logs.
+ */
+static vm_fault_t write_owned(struct rvmt_region *region, struct rvmt_page *page,
+			      const struct vm_fault *vmf)
+{
+	struct writer writer;
+	vm_fault_t ret;
+
+	if (!(region->flags & RVM_TRACK_REGION_DISJOINT))
+		return 0;
+	writer = find_writer(region, vmf);
+	if (writer.kind != RVM_TRACK_KIND_TRACKED || writer.tid == page->tid)
+		return 0;
+	ret = rvmt_conflict_meet(region, page, writer.tid, writer.ip);
+	if (ret & VM_FAULT_SIGBUS)
+		count_refused(region);
+	return ret;
+}
+
 vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
 			    const struct vm_fault *vmf)
 {
@@ -234,7 +238,7 @@ vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
 	struct writer writer;
 
 	if (page && page->slot)
-		return 0;
+		return write_owned(region, page, vmf);
 	word = rvmt_region_word(region, folio->index);
 	if (!word)
 		return VM_FAULT_OOM;

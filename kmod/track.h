@@ -16,17 +16,10 @@ struct vm_fault;
  * @folio: the page, locked and in the region's page cache
  * @vmf: the fault
  *
- * Return: 0 if the page may become writable, or a VM_FAULT error.
+ * Return: 0 if the page may become writable, VM_FAULT_NOPAGE if the store has to wait first (see
+ * rvmt_conflict_wait()), or a VM_FAULT error.
  */
 vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
 			    const struct vm_fault *vmf);
-
-/**
- * rvmt_track_tid_ok() - may a transaction have this id
- * @tid: the id
- *
- * Return: whether it is one that the protocol allows.
- */
-bool rvmt_track_tid_ok(u32 tid);
 
 #endif /* _RVMT_TRACK_H */

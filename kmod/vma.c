@@ -9,6 +9,7 @@
 #include <linux/vmalloc.h>
 
 #include "compat.h"
+#include "conflict.h"
 #include "end.h"
 #include "page.h"
 #include "region.h"
@@ -80,8 +81,10 @@ static vm_fault_t data_map_pages(struct vm_fault *vmf, pgoff_t start, pgoff_t en
 
 static vm_fault_t data_page_mkwrite(struct vm_fault *vmf)
 {
+	struct rvmt_region *region = region_of(vmf->vma);
 	struct folio *folio = page_folio(vmf->page);
 	vm_fault_t ret;
+	u32 ends;
 
 	if (foreign(vmf->vma))
 		return VM_FAULT_SIGBUS;
@@ -90,10 +93,11 @@ static vm_fault_t data_page_mkwrite(struct vm_fault *vmf)
 		folio_unlock(folio);
 		return VM_FAULT_NOPAGE;
 	}
-	ret = rvmt_track_write(region_of(vmf->vma), folio, vmf);
+	ret = rvmt_track_write(region, folio, vmf);
 	if (ret) {
+		ends = READ_ONCE(region->ends);
 		folio_unlock(folio);
-		return ret;
+		return ret == VM_FAULT_NOPAGE ? rvmt_conflict_wait(region, ends) : ret;
 	}
 	/* Before the page becomes writable: see protect_dense(). */
 	folio_mark_dirty(folio);

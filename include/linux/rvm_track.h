@@ -53,7 +53,7 @@
  * At the first write to a clean or write-protected page the module decides,
  * in this order:
  *
- *  1. The page has an owner already: nothing more to do.
+ *  1. The page has an owner already: nothing more to do, but for CONFLICTS.
  *  2. The thread is in a tracked transaction: that one owns the page.
  *  3. The thread is in an explicit transaction, or the page's hold count is
  *     not 0: if ctl->exclusive names a transaction, that one owns the page,
@@ -97,6 +97,28 @@
  * from their slots and ended.  A transaction that wrote only hot pages needs
  * no command at its end.  Who writes to a hot page is not known, and its slot does
  * not say.  A strict region has no hot pages.
+ *
+ * CONFLICTS
+ *
+ * In a region with RVM_TRACK_REGION_DISJOINT, which must be strict, several tracked
+ * transactions run at once.  The library promises that no two of them, nor
+ * one of them and an explicit one, store to the same page; ctl->exclusive is
+ * not used.  A page that is writable hides later stores, but a store that faults on a page that
+ * another tracked transaction owns is seen:
+ *
+ *  1. With RVM_TRACK_REGION_WAIT it waits until that one has ended, at most as
+ *     long as the module's parameter conflict says, counted from the first store that
+ *     met the page.
+ *  2. Otherwise, or then, the index of the page plus 1 (at most U32_MAX) is put into
+ *     ctl->tx[].conflict of both, and the store is made.
+ *  3. Only if the entry of the owner's thread is of kind RVM_TRACK_KIND_ENDING, it waits for
+ *     the end instead, until a fatal signal; a store of a system call, which may hold
+ *     locks, not longer than in 1, and fails then (SIGBUS, EFAULT).
+ *
+ * A library that ends such a transaction first stores that kind into the thread's
+ * entry and then, after a full barrier, reads the transaction's conflict; if it is not
+ * 0 it aborts.  The module writes conflict and then, after a full barrier, reads
+ * the entry; so no store of another is in what is committed.  TX_END makes conflict 0.
  *
  * WRITEBACK
  *
@@ -168,11 +190,13 @@
  * @RVM_TRACK_KIND_NONE: none
  * @RVM_TRACK_KIND_EXPLICIT: one that declares its bytes; no pre-images
  * @RVM_TRACK_KIND_TRACKED: one that owns the pages it writes
+ * @RVM_TRACK_KIND_ENDING: a tracked one that writes no more; what its thread does counts as in none
  */
 enum rvm_track_kind {
 	RVM_TRACK_KIND_NONE,
 	RVM_TRACK_KIND_EXPLICIT,
 	RVM_TRACK_KIND_TRACKED,
+	RVM_TRACK_KIND_ENDING,
 };
 
 /* An entry of the thread table: bits 0-31 thread, 32-61 tid, 62-63 kind. */
@@ -198,13 +222,14 @@ static inline __u32 rvm_track_thread_hash(__u32 thread)
  * @tid: the transaction, 0 for the stray writes in entry 0 (kernel writes)
  * @first: the slot of the page it owns since most recently, 0 for none
  * @count: how many pages it owns
- * @reserved: 0
+ * @conflict: not 0: another transaction stored to a page of this one, or this
+ *	one to a page of another; the page's index plus 1
  */
 struct rvm_track_tx {
 	__u32 tid;
 	__u32 first;
 	__u32 count;
-	__u32 reserved;
+	__u32 conflict;
 };
 
 /**
@@ -282,9 +307,13 @@ struct rvm_track_slot {
 /**
  * enum rvm_track_region_flags - RVM_TRACK_A_FLAGS of REGION_CREATE
  * @RVM_TRACK_REGION_STRICT: a write outside any transaction is a SIGBUS
+ * @RVM_TRACK_REGION_DISJOINT: several tracked transactions write pages of their own
+ * @RVM_TRACK_REGION_WAIT: a store to another's page waits for it
  */
 enum rvm_track_region_flags {
 	RVM_TRACK_REGION_STRICT = 1 << 0,
+	RVM_TRACK_REGION_DISJOINT = 1 << 1,
+	RVM_TRACK_REGION_WAIT = 1 << 2,
 };
 
 /**
@@ -308,7 +337,7 @@ enum rvm_track_end_flags {
  *	EBADF no such descriptor; EACCES not open for reading and writing;
  *	EINVAL neither a regular file nor a block device, or open with
  *	O_APPEND, or an unaligned offset or length, or zero length, or too many
- *	slots, or an unknown flag;
+ *	slots, or an unknown flag, or DISJOINT without STRICT, or WAIT without DISJOINT;
  *	ELOOP the segment is itself a region; EOVERFLOW offset plus length;
  *	ENXIO the segment is too small; EBUSY another live region overlaps;
  *	ETXTBSY a swap file; EDQUOT the user has too many regions; ENOMEM;
@@ -387,6 +416,8 @@ enum rvm_track_cmd {
  *	that had changed
  * @RVM_TRACK_A_STAT_HOT: u64, hot pages
  * @RVM_TRACK_A_STAT_DIRTY: u64, pages in memory that the segment does not have
+ * @RVM_TRACK_A_STAT_CONFLICTS: u64, stores since creation that were made to a page
+ *	that another transaction owned
  * @__RVM_TRACK_A_MAX: one above the last
  */
 enum rvm_track_attr {
@@ -420,6 +451,7 @@ enum rvm_track_attr {
 	RVM_TRACK_A_STAT_ROLLED_BACK,
 	RVM_TRACK_A_STAT_HOT,
 	RVM_TRACK_A_STAT_DIRTY,
+	RVM_TRACK_A_STAT_CONFLICTS,
 	__RVM_TRACK_A_MAX,
 };
 

@@ -518,8 +518,8 @@ TEST_F(track, bad_transaction_ids_in_the_table_are_refused)
 	r->ctl->exclusive = UINT32_MAX;
 	EXPECT_TRUE(store_faults(r->data, 1));
 	r->ctl->exclusive = 0;
-	/* Tid 0 is nobody, and so is a kind that does not exist. */
-	begin(r, TID, 3);
+	/* Tid 0 is nobody, and so is one that is ending. */
+	begin(r, TID, RVM_TRACK_KIND_ENDING);
 	EXPECT_FALSE(store_faults(r->data, 1));
 	EXPECT_EQ(1, chain_length(r, 0));
 }

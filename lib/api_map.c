@@ -123,7 +123,9 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 		.length = region->length,
 		.addr = region->vmaddr,
 		.tracker = flags & TRACKERS,
-		.strict = flags & RVM_STRICT,
+		.strict = flags & (RVM_STRICT | DISJOINT),
+		.disjoint = flags & DISJOINT,
+		.wait = flags & RVM_DISJOINT_WAIT,
 		.create_length = flags & RVM_CREATE_SEGMENT ? region->dev_length.low : 0,
 	};
 	struct segment *segment;
@@ -239,11 +241,13 @@ rvm_return_t rvm_query_region(rvm_region_t *region, rvm_region_info_t *info)
 	info->tracker_name = mapped->tracker->ops->name;
 	memcpy(info->why, mapped->why, sizeof(info->why));
 	info->strict = mapped->strict ? rvm_true : rvm_false;
+	info->disjoint = mapped->disjoint ? rvm_true : rvm_false;
 	info->first_writes = stats.first_writes;
 	info->strays = stats.strays;
 	info->written_back = stats.written_back;
 	info->hot = stats.hot;
 	info->patience = stats.patience;
+	info->conflicts = stats.conflicts;
 	tell_cost(mapped->tracker->cost, info);
 	return RVM_SUCCESS;
 }

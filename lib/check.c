@@ -311,14 +311,27 @@ static int start_watching(struct txs *txs)
 	return err;
 }
 
+static int refuse_shared(const struct region *region)
+{
+	if (!region->disjoint)
+		return 0;
+	return err_set(EOPNOTSUPP,
+		       "%s: tracked transactions share the region at %p: nothing can be checked there",
+		       region->segment->path, region->base);
+}
+
 static int refuse_untracked(const struct txs *txs)
 {
-	for (struct region *r = txs->regions->first; r; r = r->next)
+	int err = 0;
+
+	for (struct region *r = txs->regions->first; r && !err; r = r->next) {
 		if (!r->tracker->ops->tracks)
 			return err_set(EOPNOTSUPP,
 				       "the region at %p is mapped without a tracker (%s): nothing can be checked there",
 				       r->base, r->why);
-	return 0;
+		err = refuse_shared(r);
+	}
+	return err;
 }
 
 static int begin_first(struct txs *txs, struct tx *tx)
@@ -395,10 +408,14 @@ void check_unlock(struct txs *txs)
 
 int check_mapped(struct txs *txs, struct region *region)
 {
+	int err = 0;
+
 	if (txs->checks.all && !region->tracker->ops->tracks)
 		return err_set(EOPNOTSUPP, "%s: tracker none cannot check transactions, as RVM_CHECK asks for",
 			       region->segment->path);
-	return txs->checks.open ? watch(region, true) : 0;
+	if (txs->checks.all || txs->checks.open)
+		err = refuse_shared(region);
+	return !err && txs->checks.open ? watch(region, true) : err;
 }
 
 void check_unmapping(struct txs *txs, struct region *region)

@@ -232,7 +232,7 @@ static int walk_region(struct tx *tx, struct region *region,
 	int err;
 
 	parts_lock(region);
-	err = tracker->ops->collect(tracker, tx_tid(tx), visit, &walk);
+	err = tracker->ops->collect(tracker, tx->tid, visit, &walk);
 	parts_unlock(region);
 	return err;
 }
@@ -322,7 +322,7 @@ static int end_tracked(struct tx *tx, uint64_t lsn)
 	for (size_t i = 0; i < tx->n_tracked; i++) {
 		struct tracker *tracker = tx->tracked[i]->tracker;
 
-		late = tracker->ops->end(tracker, tx_tid(tx), lsn);
+		late = tracker->ops->end(tracker, tx->tid, lsn);
 		if (!err)
 			err = late;
 	}
@@ -346,6 +346,79 @@ static bool still_open(struct truncator *tr, int err)
 	return err && !log_error(tr->log);
 }
 
+/* From here on no store of another transaction gets to a page of this one.  Did one? */
+static bool seal(const struct region *region, const struct tx *tx, uint64_t *page)
+{
+	const struct track_ops *ops = region->tracker->ops;
+
+	return ops->seal && ops->seal(region->tracker, tx->tid, page);
+}
+
+static int seal_all(const struct tx *tx)
+{
+	uint64_t page;
+	int err = 0;
+
+	for (size_t i = 0; i < tx->n_tracked; i++)
+		if (seal(tx->tracked[i], tx, &page))
+			err = err_set(EDEADLK,
+				      "%s: two tracked transactions have stored to the page at %p: this one is rolled back",
+				      tx->tracked[i]->segment->path,
+				      tx->tracked[i]->base + (page << TRACK_PAGE_SHIFT));
+	return err;
+}
+
+static void unseal_all(const struct tx *tx)
+{
+	for (size_t i = 0; i < tx->n_tracked; i++) {
+		struct tracker *tracker = tx->tracked[i]->tracker;
+
+		if (tracker->ops->unseal)
+			tracker->ops->unseal(tracker, tx->tid);
+	}
+}
+
+/*
+ * Where a store of another transaction met a page of this one the tracker restores: it protects
+ * the page first.  What explicit ones declared there is lost, against the program's promise.
+ */
+static int undo_region(struct tx *tx, struct region *region)
+{
+	struct tracker *tracker = region->tracker;
+	uint64_t page;
+	bool met = seal(region, tx, &page);
+	int err;
+
+	if (tracker->ops->restore && (met || !region->parts))
+		return tracker->ops->restore(tracker, tx->tid);
+	err = walk_region(tx, region, undo_page);
+	return err ? err : tracker->ops->end(tracker, tx->tid, 0);
+}
+
+/* With the locks of its regions. */
+static int undo_tracked(struct tx *tx)
+{
+	int err = 0, late;
+
+	for (size_t i = 0; i < tx->n_tracked; i++) {
+		late = undo_region(tx, tx->tracked[i]);
+		if (!err)
+			err = late;
+	}
+	return err;
+}
+
+/* A transaction that met another one ends as by an abort. */
+static int give_up(struct txs *txs, struct tx *tx, int conflict)
+{
+	int err = undo_tracked(tx);
+
+	unlock_regions(tx);
+	statistics_abort();
+	check_finish(txs, tx, 0);
+	return err ? err : conflict;
+}
+
 int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, uint64_t *ticket)
 {
 	uint64_t lsn = 0;
@@ -356,10 +429,15 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 	if (err)
 		return err;
 	lock_regions(tx);
+	err = seal_all(tx);
+	if (err)
+		return give_up(txs, tx, err);
 	err = put_in_log(tr, tx, durable, &lsn);
 	finish_pages(tx, err ? 0 : lsn);
 	open = still_open(tr, err);
-	if (!open)
+	if (open)
+		unseal_all(tx);
+	else
 		end_err = end_tracked(tx, lsn);
 	unlock_regions(tx);
 	if (open)
@@ -377,27 +455,12 @@ int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, u
 	return err;
 }
 
-static int abort_region(struct tx *tx, struct region *region)
-{
-	struct tracker *tracker = region->tracker;
-	int err;
-
-	if (tracker->ops->restore && !region->parts)
-		return tracker->ops->restore(tracker, tx_tid(tx));
-	err = walk_region(tx, region, undo_page);
-	return err ? err : tracker->ops->end(tracker, tx_tid(tx), 0);
-}
-
 static int abort_tracked(struct tx *tx)
 {
-	int err = 0, late;
+	int err;
 
 	lock_regions(tx);
-	for (size_t i = 0; i < tx->n_tracked; i++) {
-		late = abort_region(tx, tx->tracked[i]);
-		if (!err)
-			err = late;
-	}
+	err = undo_tracked(tx);
 	unlock_regions(tx);
 	return err;
 }

@@ -26,7 +26,8 @@ struct txs;
  * @ticket: set to the LSN that is durable when and only when the transaction is
  *
  * Return: 0; -EREMCHG a checked transaction forgot bytes, -EFBIG, -ENOMEM, or an error of
- * truncation: the transaction is still open and nothing has changed; -EIO the log or the
+ * truncation: the transaction is still open and nothing has changed; -EDEADLK it and another
+ * tracked one have stored to the same page: it has ended and is undone; -EIO the log or the
  * tracker failed: the transaction has ended, and whether it is durable is known after recovery.
  */
 int commit(struct txs *txs, struct truncator *tr, struct tx *tx, bool durable, uint64_t *ticket);

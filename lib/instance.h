@@ -18,6 +18,7 @@ struct log;
 
 #define TRACKERS	(RVM_TRACK_KMOD | RVM_TRACK_UFFD | RVM_TRACK_SIGSEGV | \
 			 RVM_TRACK_NONE)
+#define DISJOINT	(RVM_DISJOINT | RVM_DISJOINT_WAIT)
 
 /**
  * struct instance - the library's one instance

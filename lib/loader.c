@@ -13,6 +13,7 @@
 #include "os.h"
 
 #define TRACKERS	(RVM_TRACK_KMOD | RVM_TRACK_UFFD | RVM_TRACK_SIGSEGV | RVM_TRACK_NONE)
+#define SHARING		(RVM_STRICT | RVM_DISJOINT | RVM_DISJOINT_WAIT)
 
 #define STEP	64U	/* bytes compared at once when a map is replaced; a page is a multiple */
 
@@ -107,7 +108,7 @@ static rvm_return_t map_header(struct header *h, rvm_region_t *region, uint64_t 
 		options = *h->options;
 	else
 		rvm_init_options(&options);
-	options.flags &= ~(TRACKERS | RVM_STRICT);
+	options.flags &= ~(TRACKERS | SHARING);
 	options.flags |= RVM_TRACK_NONE | (h->devlen ? RVM_CREATE_SEGMENT : 0);
 	rvm_init_region(region);
 	region->data_dev = h->dev;

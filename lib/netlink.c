@@ -427,6 +427,7 @@ static struct netlink_stats take_stats(const struct channel *channel)
 		.read = get_u64(channel, RVM_TRACK_A_STAT_READ),
 		.rolled_back = get_u64(channel, RVM_TRACK_A_STAT_ROLLED_BACK),
 		.hot = get_u64(channel, RVM_TRACK_A_STAT_HOT),
+		.conflicts = get_u64(channel, RVM_TRACK_A_STAT_CONFLICTS),
 	};
 }
 

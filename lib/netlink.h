@@ -47,6 +47,7 @@ struct netlink_region {
  * @read: pages read from the segment
  * @rolled_back: pages restored
  * @hot: pages that stay writable, now
+ * @conflicts: stores that were made to a page that another transaction owned
  */
 struct netlink_stats {
 	uint64_t id;
@@ -65,6 +66,7 @@ struct netlink_stats {
 	uint64_t read;
 	uint64_t rolled_back;
 	uint64_t hot;
+	uint64_t conflicts;
 };
 
 /**

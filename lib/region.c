@@ -189,6 +189,8 @@ static int open_tracker(struct region *region, const struct region_spec *spec)
 		.length = region->length,
 		.addr = spec->addr,
 		.strict = spec->strict,
+		.disjoint = spec->disjoint,
+		.wait = spec->wait,
 		.path = region->segment->path,
 	};
 	int err;
@@ -199,6 +201,7 @@ static int open_tracker(struct region *region, const struct region_spec *spec)
 		return err_add(err, "%s: ", region->segment->path);
 	region->base = region->tracker->base;
 	region->strict = spec->strict;
+	region->disjoint = spec->disjoint;
 	return 0;
 }
 

@@ -34,10 +34,12 @@ struct tx_part;
  * @tracker: how it is mapped
  * @why: why by this tracker
  * @strict: stores outside transactions are refused
+ * @disjoint: several transactions are tracked at once, each in pages of its own
  * @lock: guards parts, tracked, and the committed state against changes
- * @idle: signalled when tracked becomes NULL
- * @tracked: the transaction that is tracked here, or NULL
- * @owner: its thread, 0 if there is none; changed under @lock, read by who looks for deadlocks
+ * @idle: signalled when tracked becomes 0
+ * @tracked: how many transactions are tracked here: one at most unless @disjoint
+ * @owner: the thread of the one, 0 if there is none or others are not shut out; changed under
+ *	@lock, read by who looks for deadlocks
  * @parts: explicit transactions that declared ranges here
  * @log: where its records are
  * @dirty: pages that were committed since they were last written out
@@ -53,9 +55,10 @@ struct region {
 	struct tracker *tracker;
 	char why[256];
 	bool strict;
+	bool disjoint;
 	pthread_mutex_t lock;
 	pthread_cond_t idle;
-	struct tx *tracked;
+	unsigned int tracked;
 	pid_t owner;
 	struct tx_part *parts;
 	struct log *log;
@@ -83,6 +86,8 @@ struct regions {
  * @addr: where, or NULL
  * @tracker: RVM_TRACK_* or 0 for the best
  * @strict: see struct region
+ * @disjoint: likewise
+ * @wait: see struct track_map
  * @create_length: make a missing segment so long, or 0
  */
 struct region_spec {
@@ -92,6 +97,8 @@ struct region_spec {
 	void *addr;
 	unsigned long tracker;
 	bool strict;
+	bool disjoint;
+	bool wait;
 	uint64_t create_length;
 };
 

@@ -208,6 +208,17 @@ int thread_begin(struct thread_table *table, uint32_t tid)
 	return 0;
 }
 
+int thread_put(struct thread_table *table, uint32_t tid, unsigned int kind)
+{
+	uint32_t index = own_place(table);
+
+	if (index == RVM_TRACK_THREADS)
+		return no_place();
+	__atomic_store_n(&table->entry[index], RVM_TRACK_THREAD(thread_id(), tid, kind),
+			 __ATOMIC_SEQ_CST);
+	return 0;
+}
+
 /* The thread that began may be gone, and its place another's. */
 void thread_end(struct thread_table *table)
 {

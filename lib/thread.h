@@ -72,6 +72,18 @@ int thread_begin(struct thread_table *table, uint32_t tid);
 void thread_end(struct thread_table *table);
 
 /**
+ * thread_put() - what the calling thread is in, where several transactions share a region
+ * @table: the region's
+ * @tid: the transaction
+ * @kind: enum rvm_track_kind
+ *
+ * A sequentially consistent store, as with the others.
+ *
+ * Return: 0; -EAGAIN all places where this thread could be are taken.
+ */
+int thread_put(struct thread_table *table, uint32_t tid, unsigned int kind);
+
+/**
  * thread_kind() - what kind of transaction is a thread in?
  * @table: the region's
  * @thread: the thread's id

@@ -38,6 +38,8 @@ void add_why(char *why, size_t size, const char *fmt, ...)
 /* Does @ops work here, for @map?  A negative errno with a text if not. */
 static int usable(const struct track_ops *ops, const struct track_map *map)
 {
+	if (map->disjoint && !ops->disjoint)
+		return err_set(EOPNOTSUPP, "cannot tell which transaction stored to a page");
 	if (map->strict && !ops->strict)
 		return err_set(EOPNOTSUPP, "cannot refuse stores outside transactions");
 	return ops->probe();

@@ -25,6 +25,8 @@
  * @length: bytes, page-aligned
  * @addr: where, page-aligned; NULL: anywhere.  Nothing there is replaced.
  * @strict: a store outside a transaction raises SIGBUS
+ * @disjoint: several tracked transactions run at once, in pages of their own; then @strict is set
+ * @wait: a store to a page of another tracked transaction waits for its end
  * @path: the segment's, for the words about that, or NULL
  */
 struct track_map {
@@ -33,6 +35,8 @@ struct track_map {
 	uint64_t length;
 	void *addr;
 	bool strict;
+	bool disjoint;
+	bool wait;
 	const char *path;
 };
 
@@ -74,6 +78,7 @@ struct tracker;
  * @strays: of these, pages written outside any transaction, where known
  * @written_back: pages written to the segment by writeback
  * @hot: pages that stay writable between transactions, now
+ * @conflicts: stores that were made to a page of another tracked transaction
  * @patience: see track_cost_patience()
  */
 struct track_stats {
@@ -81,6 +86,7 @@ struct track_stats {
 	uint64_t strays;
 	uint64_t written_back;
 	uint64_t hot;
+	uint64_t conflicts;
 	uint32_t patience;
 };
 
@@ -91,12 +97,19 @@ struct track_stats {
  * @tracks: it can track; false for "none" only
  * @twin: it has a twin
  * @strict: it can refuse stores outside transactions
+ * @disjoint: it can tell pages of several tracked transactions apart
  * @probe: 0 if it works here and now, else a negative errno with a text
  * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
  *	-EBUSY (kmod) another process has that part; others; with a text.
  * @close: unmap it and forget all that was not written back
  * @begin: the calling thread begins tracked transaction @tid (1 to 2^30-1, modulo
- *	256 neither 0 nor TRACK_WATCH_TID); the caller lets only one run at a time
+ *	256 neither 0 nor TRACK_WATCH_TID); the caller lets only one run at a time, but in
+ *	disjoint regions as many as their numbers differ modulo 256.  -EDEADLK this thread
+ *	has one there
+ * @seal: disjoint regions: this thread's transaction @tid is about to end; from now on stores of
+ *	others to its pages wait for that.  Returns true if one was made before, or one of @tid to
+ *	another's page, which is *@page then: it must be restored.  May be called again
+ * @unseal: it goes on
  * @collect: call @fn for each page that may differ from its committed
  *	state; a page stays collected until end, so it may be called again.
  *	Stops at the first non-zero return of @fn and returns it.
@@ -104,7 +117,7 @@ struct track_stats {
  *	the caller's stores are made, live is what shall be.  Writes from
  *	now on are seen again.
  * @restore: as @end, but first make every collected page what its committed state
- *	is; NULL where the caller has to copy by itself
+ *	is; NULL where the caller has to copy by itself.  Others' declared bytes are restored too
  * @watch: from now on, or no longer, what is stored while no transaction is tracked can be
  *	collected, with the committed state, too; such pages are ended under TRACK_WATCH_TID.  The
  *	region is locked against end, @idle says that none is tracked
@@ -134,10 +147,13 @@ struct track_ops {
 	bool tracks;
 	bool twin;
 	bool strict;
+	bool disjoint;
 	int (*probe)(void);
 	int (*open)(const struct track_map *map, struct tracker **out);
 	void (*close)(struct tracker *tracker);
 	int (*begin)(struct tracker *tracker, uint32_t tid);
+	bool (*seal)(struct tracker *tracker, uint32_t tid, uint64_t *page);
+	void (*unseal)(struct tracker *tracker, uint32_t tid);
 	int (*collect)(struct tracker *tracker, uint32_t tid,
 		       int (*fn)(void *arg, const struct track_page *page), void *arg);
 	int (*end)(struct tracker *tracker, uint32_t tid, uint64_t lsn);
@@ -185,7 +201,7 @@ extern const struct track_ops track_none;
  * @out: the tracker
  *
  * Return: 0; -EOPNOTSUPP the tracker asked for does not work here, or cannot
- * do strict; or what the tracker's open returns; with a text.
+ * do strict or disjoint; or what the tracker's open returns; with a text.
  */
 int track_open(const struct track_map *map, unsigned long flag, char *why, size_t size,
 	       struct tracker **out);

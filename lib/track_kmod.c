@@ -10,6 +10,9 @@
  * ctl->exclusive belongs to a transaction that is over.  So collect takes the
  * chains of all transactions, and end ends all that were collected.
  *
+ * In a disjoint region several transactions are tracked, each with a chain of its own.  Who is
+ * in one stands in the thread table alone, and is looked at by the transaction's thread.
+ *
  * A page that changed in two transactions with less than "patience" others between
  * them becomes hot, and one that has not changed for so long is cold again.
  */
@@ -53,6 +56,7 @@
  * @strays: stray pages ended
  * @refusal: the words for a store that a strict region refused
  * @idle: who owns what is written while no transaction is tracked
+ * @disjoint: several are tracked
  * @changed: by page: the end of a transaction that changed it last, 0 for none
  * @ends: transactions that ended
  * @patience: see track_cost_patience(); 0: there are no hot pages
@@ -74,6 +78,7 @@ struct kmod {
 	uint64_t strays;
 	struct refusal refusal;
 	uint32_t idle;
+	bool disjoint;
 	uint32_t *changed;
 	uint32_t ends;
 	uint32_t patience;
@@ -188,13 +193,20 @@ static int map_areas(struct kmod *kmod)
  * A process that was killed during writeback keeps its region until that is done,
  * so a restarted program waits a little for its predecessor.
  */
+static uint32_t region_flags(const struct track_map *map)
+{
+	return (map->strict ? RVM_TRACK_REGION_STRICT : 0) |
+	       (map->disjoint ? RVM_TRACK_REGION_DISJOINT : 0) |
+	       (map->wait ? RVM_TRACK_REGION_WAIT : 0);
+}
+
 static int create(struct kmod *kmod, const struct track_map *map)
 {
 	struct netlink_region region = {
 		.seg_fd = map->fd,
 		.offset = map->offset,
 		.length = map->length,
-		.flags = map->strict ? RVM_TRACK_REGION_STRICT : 0,
+		.flags = region_flags(map),
 	};
 	unsigned int tries;
 
@@ -301,6 +313,7 @@ static int open_region(const struct track_map *map, struct tracker **out)
 		return err_set(ENOMEM, "no memory for a tracker");
 	kmod->tracker.ops = &track_kmod;
 	kmod->tracker.length = map->length;
+	kmod->disjoint = map->disjoint;
 	kmod->pages = map->length >> TRACK_PAGE_SHIFT;
 	err = open_all(kmod, map);
 	if (err) {
@@ -335,6 +348,10 @@ static int arm_loose(struct kmod *kmod, uint32_t tid)
 
 static void forget(struct kmod *kmod)
 {
+	if (kmod->disjoint) {
+		thread_put(&kmod->threads, 0, RVM_TRACK_KIND_NONE);
+		return;
+	}
 	thread_end(&kmod->threads);
 	__atomic_store_n(&kmod->ctl->exclusive, kmod->idle, __ATOMIC_SEQ_CST);
 }
@@ -352,11 +369,23 @@ static int watch(struct tracker *tracker, bool on, bool idle)
 	return 0;
 }
 
+/* Loose pages are of explicit transactions that are open: no tracked one stores there. */
+static int begin_beside(struct kmod *kmod, uint32_t tid)
+{
+	if (thread_kind(&kmod->threads, thread_id()) != RVM_TRACK_KIND_NONE)
+		return err_set(EDEADLK,
+			       "the region at %p is tracked for an earlier transaction of this thread: end it first",
+			       kmod->tracker.base);
+	return thread_put(&kmod->threads, tid, RVM_TRACK_KIND_TRACKED);
+}
+
 static int begin(struct tracker *tracker, uint32_t tid)
 {
 	struct kmod *kmod = to_kmod(tracker);
 	int err;
 
+	if (kmod->disjoint)
+		return begin_beside(kmod, tid);
 	err = thread_begin(&kmod->threads, tid);
 	if (err)
 		return err;
@@ -434,6 +463,31 @@ static uint32_t count_of(const struct rvm_track_tx *tx)
 	return __atomic_load_n(&tx->count, __ATOMIC_RELAXED);
 }
 
+/* The module stores conflict and then looks at the kind of this thread. */
+static bool seal(struct tracker *tracker, uint32_t tid, uint64_t *page)
+{
+	struct kmod *kmod = to_kmod(tracker);
+	const struct rvm_track_tx *tx = &kmod->ctl->tx[tid % RVM_TRACK_TXS];
+	uint32_t conflict;
+
+	if (!kmod->disjoint)
+		return false;
+	thread_put(&kmod->threads, tid, RVM_TRACK_KIND_ENDING);
+	if (__atomic_load_n(&tx->tid, __ATOMIC_SEQ_CST) != tid)
+		return false;
+	conflict = __atomic_load_n(&tx->conflict, __ATOMIC_SEQ_CST);
+	*page = conflict - 1ULL;
+	return conflict;
+}
+
+static void unseal(struct tracker *tracker, uint32_t tid)
+{
+	struct kmod *kmod = to_kmod(tracker);
+
+	if (kmod->disjoint)
+		thread_put(&kmod->threads, tid, RVM_TRACK_KIND_TRACKED);
+}
+
 static uint64_t owned(const struct kmod *kmod)
 {
 	return __atomic_load_n(&kmod->ctl->owned, __ATOMIC_ACQUIRE);
@@ -468,8 +522,9 @@ static int collect(struct tracker *tracker, uint32_t tid,
 	err = visit(kmod, first_of(&ctl->hot), fn, arg);
 	if (!err)
 		err = visit(kmod, first_of(&ctl->tx[tid % RVM_TRACK_TXS]), fn, arg);
-	if (!err)
-		err = visit(kmod, first_of(&ctl->tx[0]), fn, arg);
+	if (err || kmod->disjoint)
+		return err;
+	err = visit(kmod, first_of(&ctl->tx[0]), fn, arg);
 	return err ? err : visit_late(kmod, tid, fn, arg);
 }
 
@@ -539,12 +594,25 @@ static int finish(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
 	return err;
 }
 
+/* Others' chains are none of its business, and there are no hot pages and no strays. */
+static int finish_own(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
+{
+	int err = 0;
+
+	if (flags || first_of(&kmod->ctl->tx[tid % RVM_TRACK_TXS]))
+		err = end_chain(kmod, tid, lsn, flags);
+	forget(kmod);
+	return err;
+}
+
 /* Whose stores all went to hot pages needs no command. */
 static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
 {
 	struct kmod *kmod = to_kmod(tracker);
 	uint32_t flags = kmod->patience ? RVM_TRACK_END_KEEP : 0;
 
+	if (kmod->disjoint)
+		return finish_own(kmod, tid, lsn, 0);
 	if (cool(kmod))
 		flags |= RVM_TRACK_END_HOT;
 	if (owned(kmod) || flags & RVM_TRACK_END_HOT)
@@ -559,6 +627,8 @@ static int roll_back(struct tracker *tracker, uint32_t tid)
 	struct kmod *kmod = to_kmod(tracker);
 	int err;
 
+	if (kmod->disjoint)
+		return finish_own(kmod, tid, 0, RVM_TRACK_END_ABORT);
 	err = visit(kmod, first_of(&kmod->ctl->hot), cool_any_page, kmod);
 	if (err)
 		return err;
@@ -679,6 +749,7 @@ static void stats(struct tracker *tracker, struct track_stats *stats)
 	stats->strays = __atomic_load_n(&kmod->strays, __ATOMIC_RELAXED) + now.stray;
 	stats->written_back = now.written;
 	stats->hot = now.hot;
+	stats->conflicts = now.conflicts;
 	stats->patience = kmod->patience;
 }
 
@@ -687,10 +758,13 @@ const struct track_ops track_kmod = {
 	.flag = RVM_TRACK_KMOD,
 	.tracks = true,
 	.strict = true,
+	.disjoint = true,
 	.probe = probe,
 	.open = open_region,
 	.close = close_region,
 	.begin = begin,
+	.seal = seal,
+	.unseal = unseal,
 	.collect = collect,
 	.end = end,
 	.restore = roll_back,

@@ -11,17 +11,8 @@
 #include "track.h"
 #include "tx.h"
 
-#define TID_CHAINS	256
 #define TID_OURS	254		/* chain 0 is nobody's, the last TRACK_WATCH_TID's */
 #define TID_MAX		0x3fffffffU
-
-uint32_t tx_tid(const struct tx *tx)
-{
-	uint32_t chains = TID_MAX / TID_CHAINS;
-	uint64_t n = tx->id % ((uint64_t)chains * TID_OURS);
-
-	return n / TID_OURS * TID_CHAINS + n % TID_OURS + 1;
-}
 
 /**
  * struct wait - a thread that waits until no other has a transaction tracked on a region
@@ -122,6 +113,24 @@ static int choose_regions(struct txs *txs, struct region *only, struct tx *tx)
 	return err_set(EOPNOTSUPP, "no region is mapped with a tracker");
 }
 
+/* The tid of a transaction that shares no region: one at a time is enough there. */
+static uint32_t tid_of(uint64_t id)
+{
+	uint32_t turns = TID_MAX / TXS_CHAINS;
+	uint64_t n = id % ((uint64_t)turns * TID_OURS);
+
+	return n / TID_OURS * TXS_CHAINS + n % TID_OURS + 1;
+}
+
+static int choose_tid(struct txs *txs, struct tx *tx)
+{
+	for (size_t i = 0; i < tx->n_tracked; i++)
+		if (tx->tracked[i]->disjoint)
+			return txs_take_chain(txs, tx);
+	tx->tid = tid_of(tx->id);
+	return 0;
+}
+
 static const struct wait *find_wait(pid_t thread)
 {
 	const struct wait *wait = waits;
@@ -191,25 +200,27 @@ static int wait_for(struct region *region, pid_t thread)
 	return 0;
 }
 
-static void set_owner(struct region *region, struct tx *tx)
+static void set_owner(struct region *region, pid_t thread)
 {
-	region->tracked = tx;
-	__atomic_store_n(&region->owner, tx ? tx->thread : 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&region->owner, thread, __ATOMIC_RELAXED);
 }
 
+/* Others are not shut out where transactions share the region: there its tracker looks on. */
 static int own(struct region *region, struct tx *tx)
 {
-	int err;
+	int err = 0;
 
 	pthread_mutex_lock(&region->lock);
-	if (region->tracked && region->owner == tx->thread)
+	if (!region->disjoint && region->tracked && region->owner == tx->thread)
 		err = err_set(EDEADLK,
 			      "the region at %p is tracked for an earlier transaction of this thread: end it first",
 			      region->base);
-	else
+	else if (!region->disjoint)
 		err = wait_for(region, tx->thread);
+	if (!err && !region->disjoint)
+		set_owner(region, tx->thread);
 	if (!err)
-		set_owner(region, tx);
+		region->tracked++;
 	pthread_mutex_unlock(&region->lock);
 	return err;
 }
@@ -217,7 +228,8 @@ static int own(struct region *region, struct tx *tx)
 static void disown(struct region *region)
 {
 	pthread_mutex_lock(&region->lock);
-	set_owner(region, NULL);
+	region->tracked--;
+	set_owner(region, 0);
 	pthread_cond_broadcast(&region->idle);
 	pthread_mutex_unlock(&region->lock);
 }
@@ -235,7 +247,7 @@ static int track_one(struct region *region, struct tx *tx)
 
 	if (err || !ops->begin)
 		return err;
-	err = ops->begin(region->tracker, tx_tid(tx));
+	err = ops->begin(region->tracker, tx->tid);
 	if (err)
 		disown(region);
 	return err;
@@ -255,7 +267,7 @@ static int track_all(struct tx *tx)
 		return 0;
 	tx->n_tracked = i;
 	while (i--)
-		tx->tracked[i]->tracker->ops->end(tx->tracked[i]->tracker, tx_tid(tx), 0);
+		tx->tracked[i]->tracker->ops->end(tx->tracked[i]->tracker, tx->tid, 0);
 	tx_untrack(tx);
 	return err;
 }
@@ -269,6 +281,8 @@ int tx_begin_tracked(struct txs *txs, struct region *only, struct tx **out)
 		return -ENOMEM;
 	txs_share(txs);
 	err = choose_regions(txs, only, tx);
+	if (!err)
+		err = choose_tid(txs, tx);
 	if (!err)
 		err = track_all(tx);
 	if (err) {
@@ -306,6 +320,7 @@ void tx_finish(struct txs *txs, struct tx *tx, uint64_t lsn)
 {
 	parts_finish(txs, tx, lsn);
 	tx_untrack(tx);
+	txs_give_chain(txs, tx);
 	tell_watches(tx);
 	txs_give(txs, tx);
 }

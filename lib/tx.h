@@ -69,6 +69,8 @@ struct tx_watch {
  * @next: in txs->unused, or in its thread's list of unused ones
  * @next_of_all: in txs->all
  * @id: its number, never used again; 0 while unused
+ * @tid: the number by which trackers know it while it is tracked
+ * @chain: of @tid, the part that no other transaction has now; 0: that needs not be
  * @inside: see gate.h
  * @restore: old values are kept
  * @checked: see check.h
@@ -96,6 +98,8 @@ struct tx {
 	struct tx *next;
 	struct tx *next_of_all;
 	uint64_t id;
+	uint32_t tid;
+	uint32_t chain;
 	bool inside;
 	bool restore;
 	bool checked;
@@ -135,6 +139,9 @@ struct checks {
 	void *arg;
 };
 
+/* Trackers keep pages in so many chains, by the number of a transaction. */
+#define TXS_CHAINS	256
+
 /**
  * struct txs - all transactions; there is one table a process
  * @regions: where they may write
@@ -147,6 +154,8 @@ struct checks {
  * @aborts: how often declared bytes were let go without a record of them
  * @waiting: threads that found the gate closed and have not had @lock since
  * @shared: parts are shared; it changes under @lock
+ * @chains: taken by transactions that share regions with others
+ * @turn: how often one was taken
  * @checks: checked transactions
  */
 struct txs {
@@ -159,6 +168,8 @@ struct txs {
 	uint64_t aborts;
 	unsigned int waiting;
 	bool shared;
+	bool chains[TXS_CHAINS];
+	uint32_t turn;
 	struct checks checks;
 };
 
@@ -234,6 +245,18 @@ void txs_share(struct txs *txs);
 bool txs_forget(struct txs *txs, const struct region *region);
 
 /**
+ * txs_take_chain() - give a transaction a tid whose chain no other one has that took one
+ * @txs: the table
+ * @tx: the transaction
+ *
+ * Return: 0, or -ENOMEM with a text if so many are open already.
+ */
+int txs_take_chain(struct txs *txs, struct tx *tx);
+
+/** txs_give_chain() - after txs_take_chain(), if that was called */
+void txs_give_chain(struct txs *txs, struct tx *tx);
+
+/**
  * typedef tx_fn - called for open transactions
  * @arg: the caller's
  * @tx: the transaction; it may end meanwhile
@@ -263,9 +286,9 @@ int tx_begin(struct txs *txs, bool restore, struct tx **out);
  * @only: the region; NULL: all that have a tracker
  * @out: the transaction
  *
- * Waits until no other transaction is tracked there.  Return: 0; -EDEADLK this
- * thread tracks one of them already, or would wait for itself; -EOPNOTSUPP no tracker;
- * -ENOMEM; -EIO.
+ * Waits until no other transaction is tracked there, but where they share the region.
+ * Return: 0; -EDEADLK this thread tracks one of them already, or would wait for itself;
+ * -EOPNOTSUPP no tracker; -ENOMEM, also if too many share regions; -EIO.
  */
 int tx_begin_tracked(struct txs *txs, struct region *only, struct tx **out);
 
@@ -302,8 +325,5 @@ static inline int tx_reserve(struct tx *tx, size_t bytes, size_t undo)
 		return 0;
 	return tx_grow(tx, bytes, undo);
 }
-
-/** tx_tid() - the number by which trackers know a transaction */
-uint32_t tx_tid(const struct tx *tx);
 
 #endif

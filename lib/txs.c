@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The table of transactions: which there are, and who may look at what they declared. */
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,8 @@
 #define IDS		64		/* numbers that a thread takes at once */
 #define PAUSE		20000		/* nanoseconds for those who wait for the gate to open */
 #define TRIES		100		/* most of these before it is closed again */
+#define CHAIN_LAST	254		/* 0 is nobody's, the last TRACK_WATCH_TID's */
+#define TURNS		0x3fffffU	/* of tids, with TXS_CHAINS in each */
 
 /**
  * struct cache - what a thread needs to begin transactions without a lock
@@ -272,6 +275,35 @@ size_t txs_open(struct txs *txs, tx_fn *fn, void *arg)
 	return n;
 }
 
+int txs_take_chain(struct txs *txs, struct tx *tx)
+{
+	uint32_t chain = 1;
+
+	pthread_mutex_lock(&txs->lock);
+	while (chain <= CHAIN_LAST && txs->chains[chain])
+		chain++;
+	if (chain <= CHAIN_LAST) {
+		txs->chains[chain] = true;
+		tx->chain = chain;
+		tx->tid = txs->turn++ % TURNS * TXS_CHAINS + chain;
+	}
+	pthread_mutex_unlock(&txs->lock);
+	if (tx->chain)
+		return 0;
+	return err_set(ENOMEM, "%d tracked transactions share regions already: no more can",
+		       CHAIN_LAST);
+}
+
+void txs_give_chain(struct txs *txs, struct tx *tx)
+{
+	if (!tx->chain)
+		return;
+	pthread_mutex_lock(&txs->lock);
+	txs->chains[tx->chain] = false;
+	pthread_mutex_unlock(&txs->lock);
+	tx->chain = 0;
+}
+
 static void free_memory(struct tx *tx)
 {
 	parts_free(tx->parts);
@@ -291,6 +323,7 @@ static void free_memory(struct tx *tx)
 	tx->max_tracked = 0;
 	tx->max_bytes = 0;
 	tx->max_ranges = 0;
+	tx->chain = 0;
 }
 
 /* The transactions themselves stay, so that their handles are stale for good. */
@@ -307,5 +340,6 @@ void txs_end(struct txs *txs)
 		txs->unused = tx;
 	}
 	txs->checks.open = 0;
+	memset(txs->chains, 0, sizeof(txs->chains));
 	pthread_mutex_unlock(&txs->lock);
 }

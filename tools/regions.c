@@ -26,16 +26,17 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 static json_t *region_json(const struct netlink_stats *s)
 {
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
 			 "id", (json_int_t)s->id, "pid", (json_int_t)s->pid,
 			 "offset", (json_int_t)s->offset, "length", (json_int_t)s->length,
 			 "slots", (json_int_t)s->slots,
 			 "strict", !!(s->flags & RVM_TRACK_REGION_STRICT),
+			 "disjoint", !!(s->flags & RVM_TRACK_REGION_DISJOINT),
 			 "resident", (json_int_t)s->resident, "dirty", (json_int_t)s->dirty,
 			 "owned", (json_int_t)s->owned, "stray", (json_int_t)s->stray,
 			 "first_writes", (json_int_t)s->first_writes,
 			 "written", (json_int_t)s->written, "busy", (json_int_t)s->busy,
-			 "read", (json_int_t)s->read,
+			 "read", (json_int_t)s->read, "conflicts", (json_int_t)s->conflicts,
 			 "rolled_back", (json_int_t)s->rolled_back);
 }
 
@@ -60,15 +61,17 @@ static int print_text(const struct live *live)
 
 	for (s = live->region; s < live->region + live->n; s++)
 		printf("region %" PRIu64 " of process %" PRIu32 ": %" PRIu64 " bytes at %" PRIu64
-		       "%s\n"
+		       "%s%s\n"
 		       "  pages in memory %" PRIu64 ", dirty %" PRIu64 ", owned %" PRIu64
 		       ", stray %" PRIu64 "; slots %" PRIu32 "\n"
 		       "  first writes %" PRIu64 ", written back %" PRIu64 ", busy %" PRIu64
-		       ", read %" PRIu64 ", rolled back %" PRIu64 "\n",
+		       ", read %" PRIu64 ", rolled back %" PRIu64 ", conflicts %" PRIu64 "\n",
 		       s->id, s->pid, s->length, s->offset,
 		       s->flags & RVM_TRACK_REGION_STRICT ? ", strict" : "",
+		       s->flags & RVM_TRACK_REGION_DISJOINT ? ", disjoint" : "",
 		       s->resident, s->dirty, s->owned, s->stray, s->slots,
-		       s->first_writes, s->written, s->busy, s->read, s->rolled_back);
+		       s->first_writes, s->written, s->busy, s->read, s->rolled_back,
+		       s->conflicts);
 	return 0;
 }
 

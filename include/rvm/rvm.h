@@ -94,7 +94,7 @@ typedef struct {
 #define RVM_ELOG_DAMAGED	230	/* the log is damaged; nothing was replayed */
 #define RVM_EPERM		231	/* no permission for the file or device */
 #define RVM_ENO_SPACE		232	/* the disk is full */
-#define RVM_ECONFLICT		233	/* this thread tracks it, or would wait for itself */
+#define RVM_ECONFLICT		233	/* two tracked transactions are in each other's way */
 #define RVM_ETIMEOUT		234	/* not durable yet, at the end of the time given */
 #define RVM_ELSN		235	/* no transaction was committed that has this LSN */
 #define RVM_EFORGOTTEN		236	/* bytes were changed that no transaction declared */
@@ -226,6 +226,11 @@ typedef struct {
 					 * the segment with their page
 					 */
 #define RVM_STRICT		0x1000UL /* a store outside a transaction is SIGBUS */
+#define RVM_DISJOINT		0x8000UL /* strict, and several tracked transactions at once, no
+					  * two of which store to one page; where that is seen
+					  * their ends are RVM_ECONFLICT
+					  */
+#define RVM_DISJOINT_WAIT	0x10000UL /* the same, and such a store waits before */
 #define RVM_CREATE_SEGMENT	0x2000UL /* make a missing segment, dev_length long */
 
 /*
@@ -297,6 +302,7 @@ typedef uint64_t rvm_lsn_t;
  * @tracker_name: "kmod", "uffd", "sigsegv" or "none"
  * @why: why this tracker and no better one, as text
  * @strict: a store outside any transaction is refused
+ * @disjoint: several tracked transactions run at once, in pages of their own
  * @first_writes: pages that tracked transactions wrote, since the map
  * @strays: pages written outside any transaction, since the map
  * @written_back: pages written to the segment, since the map
@@ -308,12 +314,14 @@ typedef uint64_t rvm_lsn_t;
  * @end_ns: of the end of a transaction, beside what each page costs
  * @rearm_ns: to see the next first store to a page
  * @diff_ns: to compare a page
+ * @conflicts: stores to a page of another tracked transaction, since the map, where @disjoint
  */
 typedef struct {
 	rvm_length_t tracker;
 	const char *tracker_name;
 	char why[256];
 	rvm_bool_t strict;
+	rvm_bool_t disjoint;
 	uint64_t first_writes;
 	uint64_t strays;
 	uint64_t written_back;
@@ -323,6 +331,7 @@ typedef struct {
 	uint32_t end_ns;
 	uint32_t rearm_ns;
 	uint32_t diff_ns;
+	uint32_t conflicts;
 } rvm_region_info_t;
 
 /**
@@ -406,12 +415,14 @@ const char *rvm_error(void);
  *
  * rvm_begin_transaction(tid, rvm_tracked) does it for all regions that have a
  * tracker.  From here to the end of the transaction no other transaction is
- * tracked there: another thread's begin waits.
+ * tracked there: another thread's begin waits.  Where the region was mapped with
+ * RVM_DISJOINT up to 254 run at once, at most one a thread, and no two may store to
+ * the same page.
  *
  * Return: RVM_SUCCESS; RVM_EINIT; RVM_ELOG no log is open; RVM_ETID tid is NULL or
  * in use; RVM_EREGION not a region record; RVM_ENOT_MAPPED; RVM_ETRACKER the region
  * has no tracker; RVM_ECONFLICT this thread tracks the region already, or the one that does waits
- * for this one; RVM_ENO_MEMORY.
+ * for this one; RVM_ENO_MEMORY, also if 254 share regions already.
  */
 rvm_return_t rvm_begin_tracked(rvm_tid_t *tid, rvm_region_t *region);
 

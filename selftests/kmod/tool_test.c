@@ -79,7 +79,8 @@ TEST_F(tool, regions_tells_all_counts)
 		 (unsigned long long)self->r.id, getpid(), PAGES * PAGE);
 	EXPECT_TRUE(says(self, text)) TH_LOG("%s", self->output);
 	EXPECT_TRUE(says(self, "dirty 5, owned 2, stray 0; slots 77\n"));
-	EXPECT_TRUE(says(self, "first writes 5, written back 0, busy 0, read 9, rolled back 3\n"));
+	EXPECT_TRUE(says(self, "first writes 5, written back 0, busy 0, read 9, rolled back 3, "));
+	EXPECT_TRUE(says(self, ", conflicts 0\n"));
 }
 
 TEST_F(tool, regions_tells_them_as_json)
@@ -90,6 +91,7 @@ TEST_F(tool, regions_tells_them_as_json)
 	snprintf(text, sizeof(text), "\"id\": %llu,", (unsigned long long)self->r.id);
 	EXPECT_TRUE(says(self, text)) TH_LOG("%s", self->output);
 	EXPECT_TRUE(says(self, "\"strict\": true,"));
+	EXPECT_TRUE(says(self, "\"disjoint\": false,"));
 	EXPECT_TRUE(says(self, "\"dirty\": 5,"));
 	EXPECT_TRUE(says(self, "\"rolled_back\": 3\n"));
 	region_close(&self->r);

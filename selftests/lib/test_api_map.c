@@ -496,6 +496,26 @@ TEST_F(refusal, a_tracker_that_is_not_here_is_refused_and_never_replaced)
 	EXPECT_NE(NULL, strstr(rvm_error(), "outside"));
 }
 
+/* Only the module knows whose a page is: to share is refused elsewhere, and said why. */
+TEST_F(refusal, transactions_share_no_region_without_the_module)
+{
+	static const unsigned long trackers[] = {
+		RVM_TRACK_UFFD, RVM_TRACK_SIGSEGV, RVM_TRACK_NONE,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(trackers) / sizeof(trackers[0]); i++) {
+		EXPECT_REFUSED(RVM_ETRACKER, "which transaction stored",
+			       place_map(&self->place, &self->region, trackers[i] | RVM_DISJOINT));
+		EXPECT_REFUSED(RVM_ETRACKER, "which transaction stored",
+			       place_map(&self->place, &self->region,
+					 trackers[i] | RVM_DISJOINT_WAIT));
+	}
+	if (!tracker_expected("kmod") && access("/sys/module/rvm_track", F_OK))
+		EXPECT_REFUSED(RVM_ETRACKER, "no tracker works here",
+			       place_map(&self->place, &self->region, RVM_DISJOINT));
+}
+
 TEST_F(refusal, without_a_choice_the_best_tracker_is_taken_and_says_why)
 {
 	const char *best = "kmod";

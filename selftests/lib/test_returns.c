@@ -3,6 +3,8 @@
 #include "returns.h"
 
 #include "crc.h"
+#include "instance.h"
+#include "track.h"
 
 /* What functions need. */
 
@@ -402,6 +404,25 @@ static void forgotten(void)
 	put(w.at, 'f');
 }
 
+static bool always_met(struct tracker *tracker, uint32_t tid, uint64_t *page)
+{
+	*page = 0;
+	return true;
+}
+
+/* As where the module has seen another transaction store to a page of this one. */
+static void met_another(void)
+{
+	struct tracker *tracker = rvm.regions.first->tracker;
+	static struct track_ops ops;
+
+	need(!rvm_abort_transaction(&w.tid));
+	need(!rvm_begin_transaction(&w.tid, rvm_tracked));
+	ops = *tracker->ops;
+	ops.seal = always_met;
+	tracker->ops = &ops;
+}
+
 static void in_no_region(void)
 {
 	w.at = w.place.dir;
@@ -732,6 +753,7 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rvm_end_transaction, RVM_ELOG, without_log),
 	ROW(rvm_end_transaction, RVM_ETID, ended),
 	ROW(rvm_end_transaction, RVM_EMODE, wrong_mode),
+	ROW(rvm_end_transaction, RVM_ECONFLICT, met_another),
 	ROW(rvm_end_transaction, RVM_EFORGOTTEN, forgotten),
 	ROW(rvm_end_transaction, RVM_ETOO_BIG, too_big),
 	ROW(rvm_end_transaction, RVM_EIO, log_writes_fail),
@@ -745,6 +767,7 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rvm_end_transaction_lsn, RVM_ETID, ended),
 	ROW(rvm_end_transaction_lsn, RVM_EMODE, wrong_mode),
 	ROW(rvm_end_transaction_lsn, RVM_ELSN, no_lsn),
+	ROW(rvm_end_transaction_lsn, RVM_ECONFLICT, met_another),
 	ROW(rvm_end_transaction_lsn, RVM_EFORGOTTEN, forgotten),
 	ROW(rvm_end_transaction_lsn, RVM_ETOO_BIG, too_big),
 	ROW(rvm_end_transaction_lsn, RVM_EIO, log_writes_fail),

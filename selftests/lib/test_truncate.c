@@ -419,9 +419,9 @@ TEST_F(truncate, records_of_an_unmapped_region_come_from_the_log)
 
 TEST_F(truncate, a_region_in_use_is_not_unmapped)
 {
-	self->region->tracked = (struct tx *)self;
+	self->region->tracked = 1;
 	EXPECT_EQ(-EBUSY, truncate_unmap(&self->tr, self->region));
-	self->region->tracked = NULL;
+	self->region->tracked = 0;
 	EXPECT_EQ(self->region, self->regions.first);
 }
 

@@ -22,6 +22,7 @@
 #define JOIN	16
 
 #define OLD_BUFFER	0x100000U /* bytes of old values read at once */
+#define END_AT_ONCE	32	/* regions in which a transaction ends together */
 
 /**
  * struct walk - a walk over the changed bytes of one region
@@ -315,14 +316,30 @@ static void unlock_regions(struct tx *tx)
 		pthread_mutex_unlock(&tx->tracked[i]->lock);
 }
 
+/* End the transaction in the first regions of @left, as many as can be at once. */
+static size_t end_some(struct region **region, size_t left, uint32_t tid, uint64_t lsn, int *err)
+{
+	const struct track_ops *ops = region[0]->tracker->ops;
+	struct tracker *tracker[END_AT_ONCE];
+	size_t n = 0;
+
+	if (left == 1 || !ops->end_several) {
+		*err = ops->end(region[0]->tracker, tid, lsn);
+		return 1;
+	}
+	do {
+		tracker[n] = region[n]->tracker;
+	} while (++n < left && n < END_AT_ONCE && region[n]->tracker->ops == ops);
+	*err = ops->end_several(tracker, n, tid, lsn);
+	return n;
+}
+
 static int end_tracked(struct tx *tx, uint64_t lsn)
 {
 	int err = 0, late;
 
-	for (size_t i = 0; i < tx->n_tracked; i++) {
-		struct tracker *tracker = tx->tracked[i]->tracker;
-
-		late = tracker->ops->end(tracker, tx->tid, lsn);
+	for (size_t i = 0; i < tx->n_tracked;) {
+		i += end_some(&tx->tracked[i], tx->n_tracked - i, tx->tid, lsn, &late);
 		if (!err)
 			err = late;
 	}

@@ -21,6 +21,10 @@
 /* Room for a message with a full list of pages, in either direction. */
 #define MESSAGE_MAX	(RVM_TRACK_PAGES_MAX * sizeof(uint64_t) + 4096)
 
+/* More than a TX_END takes. */
+#define END_SIZE	128
+_Static_assert(NETLINK_ENDS_MAX * END_SIZE <= MESSAGE_MAX, "ends that travel together");
+
 /* Attributes of higher types are none of ours. */
 #define ATTRS_MAX	63
 _Static_assert(RVM_TRACK_A_MAX <= ATTRS_MAX, "attributes of the family");
@@ -31,6 +35,7 @@ _Static_assert(CTRL_ATTR_FAMILY_ID <= ATTRS_MAX, "attributes of the controller")
  * @lock: held from the building of a command to the reading of its answer
  * @socket: the socket
  * @seq: of the newest command
+ * @oldest: of the first of those that were sent with it
  * @buf: the message
  * @attr: the attributes of the answer, by type
  */
@@ -38,6 +43,7 @@ struct channel {
 	pthread_mutex_t lock;
 	struct mnl_socket *socket;
 	uint32_t seq;
+	uint32_t oldest;
 	char *buf;
 	const struct nlattr *attr[ATTRS_MAX + 1];
 };
@@ -84,10 +90,11 @@ static void close_channel(struct channel *channel)
 	pthread_mutex_destroy(&channel->lock);
 }
 
-static struct nlmsghdr *put_command(struct channel *channel, uint16_t type, uint8_t cmd,
-				    uint8_t version)
+/* A command at @at in the buffer, behind those that are sent with it. */
+static struct nlmsghdr *put_command_at(struct channel *channel, char *at, uint16_t type,
+				       uint8_t cmd, uint8_t version)
 {
-	struct nlmsghdr *nlh = mnl_nlmsg_put_header(channel->buf);
+	struct nlmsghdr *nlh = mnl_nlmsg_put_header(at);
 	struct genlmsghdr *genl;
 
 	nlh->nlmsg_type = type;
@@ -99,6 +106,13 @@ static struct nlmsghdr *put_command(struct channel *channel, uint16_t type, uint
 	return nlh;
 }
 
+static struct nlmsghdr *put_command(struct channel *channel, uint16_t type, uint8_t cmd,
+				    uint8_t version)
+{
+	channel->oldest = channel->seq + 1;
+	return put_command_at(channel, channel->buf, type, cmd, version);
+}
+
 static struct nlmsghdr *put_region(struct netlink *nl, struct channel *channel, uint8_t cmd,
 				   int fd)
 {
@@ -108,16 +122,21 @@ static struct nlmsghdr *put_region(struct netlink *nl, struct channel *channel, 
 	return nlh;
 }
 
-static int send_command(struct channel *channel, const struct nlmsghdr *nlh)
+static int send_bytes(struct channel *channel, const void *bytes, size_t size)
 {
 	ssize_t sent;
 
 	do {
-		sent = mnl_socket_sendto(channel->socket, nlh, nlh->nlmsg_len);
+		sent = mnl_socket_sendto(channel->socket, bytes, size);
 	} while (sent < 0 && errno == EINTR);
 	if (sent < 0)
 		return err_set(errno, "sending a netlink message: %s", strerror(errno));
 	return 0;
+}
+
+static int send_command(struct channel *channel, const struct nlmsghdr *nlh)
+{
+	return send_bytes(channel, nlh, nlh->nlmsg_len);
 }
 
 /* Returns the size of what is in the buffer, or an error. */
@@ -181,10 +200,11 @@ static int take_error(struct channel *channel, const struct nlmsghdr *nlh)
 	return err_set(-error->error, "rvm_track: %s", words ? words : strerror(-error->error));
 }
 
-/* Take a received message: 1 it is no answer to the newest command, 0 it is, or its error. */
+/* Take a received message: 1 it is no answer to the newest commands, 0 it is, or its error. */
 static int take_message(struct channel *channel, const struct nlmsghdr *nlh)
 {
-	if (nlh->nlmsg_seq != channel->seq || nlh->nlmsg_type == NLMSG_NOOP)
+	if (nlh->nlmsg_seq - channel->oldest > channel->seq - channel->oldest ||
+	    nlh->nlmsg_type == NLMSG_NOOP)
 		return 1;
 	if (nlh->nlmsg_type == NLMSG_ERROR)
 		return take_error(channel, nlh);
@@ -335,29 +355,54 @@ int netlink_create(struct netlink *nl, const struct netlink_region *region)
 	return ret;
 }
 
-/* run(), without the look for an error if @first tells that there is none. */
-static int run_end(struct channel *channel, const struct nlmsghdr *nlh, const uint32_t *first)
+/* Have all the chains pages, or has none? */
+static bool have_pages(const struct netlink_end *ends, size_t n, bool all)
 {
-	bool tells = __atomic_load_n(first, __ATOMIC_ACQUIRE);
-	int err = send_command(channel, nlh);
+	size_t i;
 
-	if (err || (tells && !__atomic_load_n(first, __ATOMIC_ACQUIRE)))
+	for (i = 0; i < n; i++)
+		if (!__atomic_load_n(ends[i].first, __ATOMIC_ACQUIRE) == all)
+			return false;
+	return true;
+}
+
+/* Returns where the next one goes. */
+static char *put_end(struct netlink *nl, char *at, const struct netlink_end *end)
+{
+	struct nlmsghdr *nlh = put_command_at(&nl->quick, at, nl->family, RVM_TRACK_CMD_TX_END,
+					      RVM_TRACK_GENL_VERSION);
+
+	mnl_attr_put_u32(nlh, RVM_TRACK_A_FD, end->fd);
+	mnl_attr_put_u32(nlh, RVM_TRACK_A_TID, end->tid);
+	mnl_attr_put_u64(nlh, RVM_TRACK_A_LSN, end->lsn);
+	mnl_attr_put_u32(nlh, RVM_TRACK_A_FLAGS, end->flags);
+	return at + MNL_ALIGN(nlh->nlmsg_len);
+}
+
+/* No look for an error is needed if the chains tell that there is none. */
+static int end_locked(struct netlink *nl, const struct netlink_end *ends, size_t n)
+{
+	struct channel *channel = &nl->quick;
+	bool tell = have_pages(ends, n, true);
+	char *at = channel->buf;
+	size_t i;
+	int err;
+
+	channel->oldest = channel->seq + 1;
+	for (i = 0; i < n; i++)
+		at = put_end(nl, at, &ends[i]);
+	err = send_bytes(channel, channel->buf, at - channel->buf);
+	if (err || (tell && have_pages(ends, n, false)))
 		return err;
 	return take_error_if_any(channel);
 }
 
-int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags,
-		const uint32_t *first)
+int netlink_end(struct netlink *nl, const struct netlink_end *ends, size_t n)
 {
-	struct nlmsghdr *nlh;
 	int err;
 
 	pthread_mutex_lock(&nl->quick.lock);
-	nlh = put_region(nl, &nl->quick, RVM_TRACK_CMD_TX_END, fd);
-	mnl_attr_put_u32(nlh, RVM_TRACK_A_TID, tid);
-	mnl_attr_put_u64(nlh, RVM_TRACK_A_LSN, lsn);
-	mnl_attr_put_u32(nlh, RVM_TRACK_A_FLAGS, flags);
-	err = run_end(&nl->quick, nlh, first);
+	err = end_locked(nl, ends, n);
 	pthread_mutex_unlock(&nl->quick.lock);
 	return err;
 }

@@ -13,6 +13,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The most ends that travel together. */
+#define NETLINK_ENDS_MAX	32
+
 struct netlink;
 
 /**
@@ -94,19 +97,33 @@ void netlink_close(struct netlink *nl);
 int netlink_create(struct netlink *nl, const struct netlink_region *region);
 
 /**
- * netlink_end() - RVM_TRACK_CMD_TX_END
- * @nl: the client
+ * struct netlink_end - a transaction that ends in a region
  * @fd: the region
  * @tid: the transaction
  * @lsn: end of its log record
  * @flags: enum rvm_track_end_flags
  * @first: the head of the transaction's chain, which a command that fails leaves as it is; if it
- *         is not 0 before and is afterwards, the socket is not asked for an error
- *
- * Return: 0 or a negative errno, with a text.
+ *	is not 0 before and is afterwards, the socket is not asked for an error
  */
-int netlink_end(struct netlink *nl, int fd, uint32_t tid, uint64_t lsn, uint32_t flags,
-		const uint32_t *first);
+struct netlink_end {
+	int fd;
+	uint32_t tid;
+	uint64_t lsn;
+	uint32_t flags;
+	const uint32_t *first;
+};
+
+/**
+ * netlink_end() - RVM_TRACK_CMD_TX_END, of several regions in one system call
+ * @nl: the client
+ * @ends: what ends
+ * @n: how many, at most NETLINK_ENDS_MAX
+ *
+ * Each of them is carried out, whatever becomes of the others.
+ *
+ * Return: 0, or the negative errno of the first that failed, with a text.
+ */
+int netlink_end(struct netlink *nl, const struct netlink_end *ends, size_t n);
 
 /**
  * netlink_arm() - RVM_TRACK_CMD_ARM

@@ -116,6 +116,7 @@ struct track_stats {
  * @end: the tracked transaction ends, its record ends at @lsn (0: abort).  All of
  *	the caller's stores are made, live is what shall be.  Writes from
  *	now on are seen again.
+ * @end_several: @end of @n regions of this tracker, which cost less together; or NULL
  * @restore: as @end, but first make every collected page what its committed state
  *	is; NULL where the caller has to copy by itself.  Others' declared bytes are restored too
  * @watch: from now on, or no longer, what is stored while no transaction is tracked can be
@@ -157,6 +158,7 @@ struct track_ops {
 	int (*collect)(struct tracker *tracker, uint32_t tid,
 		       int (*fn)(void *arg, const struct track_page *page), void *arg);
 	int (*end)(struct tracker *tracker, uint32_t tid, uint64_t lsn);
+	int (*end_several)(struct tracker *const *trackers, size_t n, uint32_t tid, uint64_t lsn);
 	int (*restore)(struct tracker *tracker, uint32_t tid);
 	int (*watch)(struct tracker *tracker, bool on, bool idle);
 	char *(*committed)(struct tracker *tracker, uint64_t page);

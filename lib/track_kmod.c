@@ -40,6 +40,20 @@
 #define CREATE_PAUSE	10000	/* microseconds */
 
 /**
+ * struct ends - transactions that end in regions, on their way to the module
+ * @nl: the client
+ * @end: which
+ * @n: how many
+ * @err: what failed first
+ */
+struct ends {
+	struct netlink *nl;
+	struct netlink_end end[NETLINK_ENDS_MAX];
+	size_t n;
+	int err;
+};
+
+/**
  * struct kmod - a region of the module
  * @tracker: the head
  * @nl: for commands
@@ -569,70 +583,112 @@ static bool cool(struct kmod *kmod)
 	return visit(kmod, first_of(&kmod->ctl->hot), cool_page, kmod) || kmod->hot != before;
 }
 
-static int end_chain(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
+static void init_ends(struct ends *ends, struct tracker *tracker)
 {
-	return netlink_end(kmod->nl, kmod->fd, tid, lsn, flags,
-			   &kmod->ctl->tx[tid % RVM_TRACK_TXS].first);
+	ends->nl = to_kmod(tracker)->nl;
+	ends->n = 0;
+	ends->err = 0;
+}
+
+static int send_ends(struct ends *ends)
+{
+	int err = ends->n ? netlink_end(ends->nl, ends->end, ends->n) : 0;
+
+	if (err && !ends->err)
+		ends->err = err_add(-EIO, "the end of a tracked transaction: ");
+	ends->n = 0;
+	return ends->err;
+}
+
+static void add_chain(struct ends *ends, const struct kmod *kmod, uint32_t tid, uint64_t lsn,
+		      uint32_t flags)
+{
+	if (ends->n == NETLINK_ENDS_MAX)
+		send_ends(ends);
+	ends->end[ends->n++] = (struct netlink_end) {
+		.fd = kmod->fd,
+		.tid = tid,
+		.lsn = lsn,
+		.flags = flags,
+		.first = &kmod->ctl->tx[tid % RVM_TRACK_TXS].first,
+	};
 }
 
 /* End all transactions that collect saw, and the one that runs. */
-static int finish(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
+static void add_all(struct ends *ends, struct kmod *kmod, uint32_t tid, uint64_t lsn,
+		    uint32_t flags)
 {
 	uint32_t i;
-	int err;
 
 	kmod->strays += count_of(&kmod->ctl->tx[0]);
-	err = end_chain(kmod, tid, lsn, flags | RVM_TRACK_END_STRAYS);
+	add_chain(ends, kmod, tid, lsn, flags | RVM_TRACK_END_STRAYS);
 	flags &= ~RVM_TRACK_END_HOT;
-	for (i = 1; kmod->late && i < RVM_TRACK_TXS && !err; i++) {
+	for (i = 1; kmod->late && i < RVM_TRACK_TXS; i++) {
 		if (kmod->seen[i])
-			err = end_chain(kmod, kmod->seen[i], lsn, flags);
+			add_chain(ends, kmod, kmod->seen[i], lsn, flags);
 		kmod->seen[i] = 0;
 	}
 	kmod->late = false;
-	forget(kmod);
-	return err;
 }
 
-/* Others' chains are none of its business, and there are no hot pages and no strays. */
-static int finish_own(struct kmod *kmod, uint32_t tid, uint64_t lsn, uint32_t flags)
+/*
+ * Whose stores all went to hot pages needs no command.  In a disjoint region others' chains are
+ * none of its business, and there are no hot pages and no strays.
+ */
+static void add_end(struct ends *ends, struct kmod *kmod, uint32_t tid, uint64_t lsn)
 {
-	int err = 0;
-
-	if (flags || first_of(&kmod->ctl->tx[tid % RVM_TRACK_TXS]))
-		err = end_chain(kmod, tid, lsn, flags);
-	forget(kmod);
-	return err;
-}
-
-/* Whose stores all went to hot pages needs no command. */
-static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
-{
-	struct kmod *kmod = to_kmod(tracker);
 	uint32_t flags = kmod->patience ? RVM_TRACK_END_KEEP : 0;
 
-	if (kmod->disjoint)
-		return finish_own(kmod, tid, lsn, 0);
+	if (kmod->disjoint) {
+		if (first_of(&kmod->ctl->tx[tid % RVM_TRACK_TXS]))
+			add_chain(ends, kmod, tid, lsn, 0);
+		return;
+	}
 	if (cool(kmod))
 		flags |= RVM_TRACK_END_HOT;
 	if (owned(kmod) || flags & RVM_TRACK_END_HOT)
-		return finish(kmod, tid, lsn, flags);
-	forget(kmod);
-	return 0;
+		add_all(ends, kmod, tid, lsn, flags);
+}
+
+/* A command names its region, so that any client may send it. */
+static int end_several(struct tracker *const *trackers, size_t n, uint32_t tid, uint64_t lsn)
+{
+	struct ends ends;
+	size_t i;
+	int err;
+
+	init_ends(&ends, trackers[0]);
+	for (i = 0; i < n; i++)
+		add_end(&ends, to_kmod(trackers[i]), tid, lsn);
+	err = send_ends(&ends);
+	for (i = 0; i < n; i++)
+		forget(to_kmod(trackers[i]));
+	return err;
+}
+
+static int end(struct tracker *tracker, uint32_t tid, uint64_t lsn)
+{
+	return end_several(&tracker, 1, tid, lsn);
 }
 
 /* The module restores the hot pages as well, and they are cold then. */
 static int roll_back(struct tracker *tracker, uint32_t tid)
 {
 	struct kmod *kmod = to_kmod(tracker);
+	struct ends ends;
 	int err;
 
-	if (kmod->disjoint)
-		return finish_own(kmod, tid, 0, RVM_TRACK_END_ABORT);
+	init_ends(&ends, tracker);
 	err = visit(kmod, first_of(&kmod->ctl->hot), cool_any_page, kmod);
 	if (err)
 		return err;
-	return finish(kmod, tid, 0, RVM_TRACK_END_ABORT | RVM_TRACK_END_HOT);
+	if (kmod->disjoint)
+		add_chain(&ends, kmod, tid, 0, RVM_TRACK_END_ABORT);
+	else
+		add_all(&ends, kmod, tid, 0, RVM_TRACK_END_ABORT | RVM_TRACK_END_HOT);
+	err = send_ends(&ends);
+	forget(kmod);
+	return err;
 }
 
 static bool stays_hot(struct kmod *kmod, uint64_t page)
@@ -767,6 +823,7 @@ const struct track_ops track_kmod = {
 	.unseal = unseal,
 	.collect = collect,
 	.end = end,
+	.end_several = end_several,
 	.restore = roll_back,
 	.watch = watch,
 	.committed = committed,

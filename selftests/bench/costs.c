@@ -19,6 +19,7 @@
 #define MANY		65
 #define NAME_LENGTH	64
 #define FIGURES_MAX	128
+#define TOGETHER	4	/* regions of one transaction */
 
 static struct options args = {
 	.csv = "costs.csv", .where = "native", .rounds = 9,
@@ -174,6 +175,59 @@ static void measure_subjects(const char *dir)
 	subjects_close();
 }
 
+static void transact_together(struct subject *part, size_t page)
+{
+	rvm_tid_t tid;
+	unsigned int i;
+
+	rvm_init_tid(&tid);
+	check("begin", rvm_begin_transaction(&tid, rvm_tracked));
+	for (i = 0; i < TOGETHER; i++)
+		++*(volatile char *)(part[i].base + page * WORKLOAD_PAGE);
+	check("end", rvm_end_transaction(&tid, no_flush));
+}
+
+/* No page is touched twice: each is read first, and none becomes hot. */
+static void time_together(struct subject *part, struct series *series)
+{
+	size_t page = 0;
+	unsigned int i, j;
+
+	for (i = 0; i <= args.rounds; i++) {
+		uint64_t start = clock_ns();
+
+		for (j = 0; j < BATCH; j++)
+			transact_together(part, page++);
+		if (i)
+			series_add(series, (double)(clock_ns() - start) / BATCH);
+	}
+}
+
+/* A transaction that stores to a page of each of some regions. */
+static void measure_together(const char *dir)
+{
+	static struct subject part[TOGETHER] = {
+		{ .name = "part0", .flag = RVM_TRACK_KMOD },
+		{ .name = "part1", .flag = RVM_TRACK_KMOD },
+		{ .name = "part2", .flag = RVM_TRACK_KMOD },
+		{ .name = "part3", .flag = RVM_TRACK_KMOD },
+	};
+	struct series series = { 0 };
+	unsigned int i;
+
+	subjects_open(dir, SUBJECTS_LOG);
+	for (i = 0; i < TOGETHER; i++)
+		subject_open(&part[i], dir, &base, false);
+	if (part[0].here) {
+		time_together(part, &series);
+		tell("kmod", "transaction of a new page in each of 4 regions", series_median(&series),
+		     series_spread(&series));
+	}
+	for (i = 0; i < TOGETHER; i++)
+		subject_close(&part[i], &base);
+	subjects_close();
+}
+
 static void judge_costs(void)
 {
 	double fault = figure_of("write fault of ramfs"), page = figure_of("kmod: page");
@@ -203,6 +257,7 @@ int main(int argc, char **argv)
 	for (mechanism = mechanisms; mechanism->name; mechanism++)
 		measure_mechanism(mechanism, files);
 	measure_subjects(files);
+	measure_together(files);
 	if (!args.quick) {
 		judge_costs();
 		judge_tell(args.where);

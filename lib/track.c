@@ -63,6 +63,58 @@ static const struct track_cost *cost_of(const struct track_ops *ops)
 	return &costs[i];
 }
 
+/**
+ * struct choice - a tracker that works here, in userspace
+ * @ops: the tracker
+ * @cost: what it costs
+ * @walk: nanoseconds of that at each end of a transaction, for the region's length
+ * @all: with those for the pages that are changed
+ */
+struct choice {
+	const struct track_ops *ops;
+	const struct track_cost *cost;
+	uint64_t walk;
+	uint64_t all;
+};
+
+static struct choice look_at(const struct track_map *map, const struct track_ops *ops)
+{
+	struct choice c = { .ops = ops, .cost = cost_of(ops) };
+
+	c.walk = track_cost_walk(ops, c.cost, map->length);
+	c.all = c.walk + track_cost_rest(c.cost);
+	return c;
+}
+
+static void say_cost(const struct choice *c, bool used, char *why, size_t size)
+{
+	add_why(why, size, "%s: %s%llu us for a transaction of %u pages%s", c->ops->name,
+		used ? "used, " : "", (unsigned long long)c->all / 1000, TRACK_COST_PAGES,
+		used ? "" : "; ");
+}
+
+/*
+ * Of two trackers in userspace the first one costs less, but that it walks over the region: what
+ * it does at a store, the other does in a signal handler.  So the other one is measured, which
+ * installs the handler, only where the walk is what costs most.
+ */
+static const struct track_ops *cheaper(const struct track_map *map, const struct track_ops *first,
+				       const struct track_ops *other, char *why, size_t size)
+{
+	struct choice a = look_at(map, first), b;
+	bool better;
+
+	if (a.walk <= a.all / 2 || usable(other, map)) {
+		add_why(why, size, "%s: used", first->name);
+		return first;
+	}
+	b = look_at(map, other);
+	better = b.cost->fault && b.all < a.all;
+	say_cost(better ? &a : &b, false, why, size);
+	say_cost(better ? &b : &a, true, why, size);
+	return better ? other : first;
+}
+
 static int open_tuned(const struct track_map *map, const struct track_ops *ops,
 		      struct tracker **out)
 {
@@ -88,16 +140,28 @@ static int open_asked(const struct track_map *map, const struct track_ops *ops, 
 	return open_tuned(map, ops, out);
 }
 
+/* Number @i works here, and none that is preferred to it. */
+static const struct track_ops *best_from(const struct track_map *map, size_t i, char *why,
+					 size_t size)
+{
+	const struct track_ops *next = i + 1 < N_TRACKERS ? trackers[i + 1] : NULL;
+	const struct track_ops *ops = trackers[i];
+
+	if (ops->twin && next && next->twin)
+		ops = cheaper(map, ops, next, why, size);
+	else
+		add_why(why, size, "%s: used", ops->name);
+	err_clear();	/* of the trackers that were no use */
+	return ops;
+}
+
 static int open_best(const struct track_map *map, char *why, size_t size, struct tracker **out)
 {
 	size_t i;
 
 	for (i = 0; i < N_TRACKERS && trackers[i]->tracks; i++) {
-		if (!usable(trackers[i], map)) {
-			add_why(why, size, "%s: used", trackers[i]->name);
-			err_clear();	/* of the trackers that were no use */
-			return open_tuned(map, trackers[i], out);
-		}
+		if (!usable(trackers[i], map))
+			return open_tuned(map, best_from(map, i, why, size), out);
 		add_why(why, size, "%s: %s; ", trackers[i]->name, err_text());
 	}
 	return err_set(EOPNOTSUPP, "no tracker works here: %s", why);

@@ -98,6 +98,8 @@ struct track_stats {
  * @twin: it has a twin
  * @strict: it can refuse stores outside transactions
  * @disjoint: it can tell pages of several tracked transactions apart
+ * @walks: how many pages of a region of that length each end walks over, whether they were
+ *	written or not; NULL: none
  * @probe: 0 if it works here and now, else a negative errno with a text
  * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
  *	-EBUSY (kmod) another process has that part; others; with a text.
@@ -149,6 +151,7 @@ struct track_ops {
 	bool twin;
 	bool strict;
 	bool disjoint;
+	uint64_t (*walks)(uint64_t length);
 	int (*probe)(void);
 	int (*open)(const struct track_map *map, struct tracker **out);
 	void (*close)(struct tracker *tracker);
@@ -196,9 +199,9 @@ extern const struct track_ops track_none;
 /**
  * track_open() - map a region with the tracker asked for, or the best one
  * @map: what to map
- * @flag: RVM_TRACK_*, or 0 for the first that works of kmod, uffd, sigsegv
+ * @flag: RVM_TRACK_*, or 0 for kmod if that works, else uffd or sigsegv, whichever is to cost less
  * @why: filled with the reason for the choice, one line: what was preferred
- *	and why it does not work here
+ *	and why it does not work here, or what it would cost
  * @size: room in @why
  * @out: the tracker
  *

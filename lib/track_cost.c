@@ -15,6 +15,8 @@
 #define PAGES		16	/* that a transaction stores to, to tell pages from transactions */
 #define ROUNDS		4	/* of which the first reads the pages in */
 #define PATIENCE_MAX	1024
+#define WALKED		4096	/* pages of a region that tells walks from all else */
+#define WALK_UNIT	1024
 
 static uint64_t now(void)
 {
@@ -87,9 +89,24 @@ static int run(struct tracker *tracker, struct track_cost *cost)
 	return err;
 }
 
-static int track_file(const struct track_ops *ops, int file, struct track_cost *cost)
+/* The same transaction in a longer region. */
+static int run_long(struct tracker *tracker, struct track_cost *cost)
 {
-	struct track_map map = { .fd = file, .length = PAGES * TRACK_PAGE_SIZE };
+	uint32_t one = 0, ignored = 0, less = cost->end + cost->rearm;
+	int err = 0;
+
+	for (unsigned int i = 0; i < ROUNDS && !err; i++)
+		err = transact(tracker, 1, &ignored, &one);
+	if (one > less)
+		cost->walk = (uint64_t)(one - less) * WALK_UNIT / (WALKED - PAGES);
+	return err;
+}
+
+static int track_file(const struct track_ops *ops, int file, uint64_t pages,
+		      int (*fn)(struct tracker *tracker, struct track_cost *cost),
+		      struct track_cost *cost)
+{
+	struct track_map map = { .fd = file, .length = pages * TRACK_PAGE_SIZE };
 	struct tracker *tracker;
 	int err;
 
@@ -98,7 +115,7 @@ static int track_file(const struct track_ops *ops, int file, struct track_cost *
 	err = ops->open(&map, &tracker);
 	if (err)
 		return err;
-	err = run(tracker, cost);
+	err = fn(tracker, cost);
 	ops->close(tracker);
 	return err;
 }
@@ -110,12 +127,25 @@ void track_cost_measure(const struct track_ops *ops, struct track_cost *cost)
 	memset(cost, 0, sizeof(*cost));
 	if (file < 0)
 		return;
-	err = track_file(ops, file, cost);
+	err = track_file(ops, file, PAGES, run, cost);
+	if (!err && ops->walks)
+		err = track_file(ops, file, WALKED, run_long, cost);
 	close(file);
 	if (!err)
 		return;
 	memset(cost, 0, sizeof(*cost));
 	err_clear();	/* it is no error to go without */
+}
+
+uint64_t track_cost_walk(const struct track_ops *ops, const struct track_cost *cost,
+			 uint64_t length)
+{
+	return ops->walks ? ops->walks(length) * cost->walk / WALK_UNIT : 0;
+}
+
+uint64_t track_cost_rest(const struct track_cost *cost)
+{
+	return cost->end + TRACK_COST_PAGES * ((uint64_t)cost->fault + cost->rearm);
 }
 
 uint32_t track_cost_patience(const struct track_cost *cost)

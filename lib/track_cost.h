@@ -13,12 +13,14 @@ struct track_ops;
  * @end: the end of a transaction, beside what each page costs
  * @rearm: to see the next first store to a page
  * @diff: to compare a page in which nothing changed
+ * @walk: the end of a transaction, for 1024 pages that the tracker walks over
  */
 struct track_cost {
 	uint32_t fault;
 	uint32_t end;
 	uint32_t rearm;
 	uint32_t diff;
+	uint32_t walk;
 };
 
 /**
@@ -27,6 +29,28 @@ struct track_cost {
  * @cost: what it took, the least of some rounds
  */
 void track_cost_measure(const struct track_ops *ops, struct track_cost *cost);
+
+/* Pages that a transaction changes for whom trackers are compared. */
+#define TRACK_COST_PAGES	8
+
+/**
+ * track_cost_walk() - what a transaction costs because the tracker walks over the region
+ * @ops: the tracker
+ * @cost: what it costs
+ * @length: the region's bytes
+ *
+ * Return: nanoseconds.
+ */
+uint64_t track_cost_walk(const struct track_ops *ops, const struct track_cost *cost,
+			 uint64_t length);
+
+/**
+ * track_cost_rest() - what else a transaction of TRACK_COST_PAGES pages costs
+ * @cost: what the tracker costs
+ *
+ * Return: nanoseconds.
+ */
+uint64_t track_cost_rest(const struct track_cost *cost);
 
 /**
  * track_cost_patience() - how long a page may stay writable that does not change

@@ -245,6 +245,17 @@ static int probe(void)
 	return err;
 }
 
+/* There the pages that were never touched have entries in the page tables too. */
+static bool protects(uint64_t length)
+{
+	return length <= PROTECT_MAX;
+}
+
+static uint64_t walks(uint64_t length)
+{
+	return protects(length) ? length >> TRACK_PAGE_SHIFT : 0;
+}
+
 static int open_region(const struct track_map *map, struct tracker **out)
 {
 	struct uffd *uffd;
@@ -256,8 +267,7 @@ static int open_region(const struct track_map *map, struct tracker **out)
 	err = track_twin_open(&uffd->twin, &track_uffd, map);
 	if (err)
 		goto err_free;
-	err = open_eye(&uffd->eye, uffd->twin.tracker.base, map->length,
-		       map->length <= PROTECT_MAX);
+	err = open_eye(&uffd->eye, uffd->twin.tracker.base, map->length, protects(map->length));
 	if (err)
 		goto err_twin;
 	*out = &uffd->twin.tracker;
@@ -336,6 +346,7 @@ const struct track_ops track_uffd = {
 	.flag = RVM_TRACK_UFFD,
 	.tracks = true,
 	.twin = true,
+	.walks = walks,
 	.probe = probe,
 	.open = open_region,
 	.close = close_region,

@@ -532,6 +532,42 @@ TEST_F(refusal, without_a_choice_the_best_tracker_is_taken_and_says_why)
 	EXPECT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
 }
 
+/* What is said of the costs: those of the tracker in use first or last, in microseconds. */
+static bool costs_of(const char *why, const char *used, unsigned long *mine, unsigned long *other)
+{
+	const char *at = strstr(why, " us for a transaction");
+	const char *second = at ? strstr(at + 1, " us for a transaction") : NULL;
+	char words[32];
+
+	if (!second)
+		return false;
+	snprintf(words, sizeof(words), "%s: used, ", used);
+	at = strstr(why, words);
+	if (!at || sscanf(at + strlen(words), "%lu us", mine) != 1)
+		return false;
+	at = strstr(why, strcmp(used, "uffd") ? "uffd: " : "sigsegv: ");
+	return at && sscanf(strchr(at, ' '), "%lu us", other) == 1;
+}
+
+/* In a long region uffd's walk decides; both are measured, and the better one is taken. */
+TEST_F(refusal, without_a_choice_a_long_region_has_the_cheaper_tracker)
+{
+	unsigned long mine = 1, other = 0;
+	rvm_region_info_t info;
+
+	if (tracker_expected("kmod") || !access("/sys/module/rvm_track", F_OK) ||
+	    !tracker_expected("uffd"))
+		return;
+	ASSERT_EQ(0, truncate(self->place.seg, 2L << 30));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, 0));
+	ASSERT_RVM(RVM_SUCCESS, rvm_query_region(&self->region, &info));
+	EXPECT_TRUE(costs_of(info.why, info.tracker_name, &mine, &other)) {
+		TH_LOG("%s", info.why);
+	}
+	EXPECT_LE(mine, other);
+	EXPECT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+}
+
 static int ignored;
 
 static void ignore(int sig)

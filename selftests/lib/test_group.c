@@ -258,11 +258,11 @@ TEST_F(groups, a_later_one_that_failed_ends_the_one_that_arrives_after_it)
 	sem_post(&disk.end[1]);
 	for (i = 0; i < SOON_MS && self->committers[1].result == 1; i++)
 		usleep(1000);
-	EXPECT_EQ(-EIO, self->committers[1].result);
+	EXPECT_EQ(-EIO, atomic_load(&self->committers[1].result));
 	sem_post(&disk.end[0]);
 	for (i = 0; i < SOON_MS && self->committers[0].result == 1; i++)
 		usleep(1000);
-	EXPECT_EQ(-EIO, self->committers[0].result);
+	EXPECT_EQ(-EIO, atomic_load(&self->committers[0].result));
 	EXPECT_EQ(-EIO, log_close(self->log));
 	os.pwritev = disk.pwritev;
 	ASSERT_EQ(0, open_log(0, &self->log));

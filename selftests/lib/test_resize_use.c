@@ -239,7 +239,8 @@ TEST(a_log_in_use_grows_and_shrinks)
 
 static unsigned int statuses;
 
-static ssize_t count_statuses(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
+static ssize_t count_statuses(int fd, const struct iovec *iov, int count, uint64_t offset,
+			      bool sync)
 {
 	statuses += mem_file(fd) == mem_find(LOG) && offset < 2 * FORMAT_BLOCK;
 	return disk_pwritev(fd, iov, count, offset, sync);

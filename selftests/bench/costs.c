@@ -220,8 +220,8 @@ static void measure_together(const char *dir)
 		subject_open(&part[i], dir, &base, false);
 	if (part[0].here) {
 		time_together(part, &series);
-		tell("kmod", "transaction of a new page in each of 4 regions", series_median(&series),
-		     series_spread(&series));
+		tell("kmod", "transaction of a new page in each of 4 regions",
+		     series_median(&series), series_spread(&series));
 	}
 	for (i = 0; i < TOGETHER; i++)
 		subject_close(&part[i], &base);

@@ -323,40 +323,65 @@ TEST(a_page_whose_newest_record_is_not_durable_waits_for_the_log)
 	end_game();
 }
 
-TEST(a_page_noted_while_it_is_written_is_queued_anew)
+/* A page stands in the queue twice: noted when it had been taken, and not to be written then. */
+static int queue_twice(struct queued_page *twice)
 {
 	struct queued_page taken[PAGES];
-	uint64_t lsn = 0, before;
+	uint64_t lsn = 0;
 	size_t n;
+	int err;
 
-	ASSERT_EQ(0, start_game(131072, false));
-	ASSERT_EQ(0, commit_number(1, &lsn));
-	ASSERT_EQ(0, log_flush(game.log, lsn));
-	before = dirty_first(&game.region.dirty);
+	err = start_game(131072, false);
+	if (!err)
+		err = commit_number(1, &lsn);
+	if (!err)
+		err = log_flush(game.log, lsn);
+	if (err)
+		return err;
 	n = dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX);
-	ASSERT_GT(n, 1);
-	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
-	ASSERT_EQ(0, region_note_dirty(&game.region, taken[0].page, taken[0].page));
-	ASSERT_LT(before, dirty_first(&game.region.dirty));
-	ASSERT_EQ(0, dirty_take(&game.region.dirty, taken + n, 1, UINT64_MAX));
-	/* it could not be written: its old place counts again, and once */
+	*twice = taken[0];
+	if (n < 2 || dirty_first(&game.region.dirty) != DIRTY_NONE)
+		return -1;
+	err = region_note_dirty(&game.region, twice->page, twice->page);
+	if (err || dirty_first(&game.region.dirty) <= twice->lsn ||
+	    dirty_take(&game.region.dirty, taken + n, 1, UINT64_MAX))
+		return -1;
 	while (n-- > 1)
 		dirty_done(&game.region.dirty, taken[n].page);
-	dirty_back(&game.region.dirty, taken[0].page, taken[0].lsn);
-	ASSERT_EQ(before, dirty_first(&game.region.dirty));
-	ASSERT_EQ(1, dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX));
-	/* it is noted again: the place in between still counts for nothing */
-	ASSERT_EQ(0, append_tx(game.log, 2, MOST, &lsn));
-	ASSERT_EQ(0, log_flush(game.log, lsn));
-	ASSERT_EQ(0, region_note_dirty(&game.region, taken[0].page, taken[0].page));
-	ASSERT_EQ(log_durable(game.log), dirty_first(&game.region.dirty));
-	dirty_done(&game.region.dirty, taken[0].page);
-	ASSERT_EQ(1, dirty_take(&game.region.dirty, taken, PAGES, UINT64_MAX));
-	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
-	dirty_done(&game.region.dirty, taken[0].page);
-	ASSERT_EQ(DIRTY_NONE, dirty_first(&game.region.dirty));
-	ASSERT_EQ(0, dirty_count(&game.region.dirty));
-	end_game();
+	dirty_back(&game.region.dirty, twice->page, twice->lsn);
+	return 0;
+}
+
+/* Its old place counts, and once, whether the page is written now, or noted again before. */
+TEST(a_page_noted_while_it_is_written_is_queued_anew)
+{
+	enum { WRITTEN, TAKEN, NOTED, ENDS } end;
+	struct queued_page twice, taken;
+	struct dirty *dirty = &game.region.dirty;
+	uint64_t lsn;
+
+	for (end = WRITTEN; end < ENDS; end++) {
+		ASSERT_EQ(0, queue_twice(&twice));
+		ASSERT_EQ(twice.lsn, dirty_first(dirty));
+		ASSERT_EQ(1, dirty_take(dirty, &taken, 1, UINT64_MAX));
+		ASSERT_EQ(twice.page, taken.page);
+		if (end == TAKEN)
+			ASSERT_EQ(DIRTY_NONE, dirty_first(dirty));
+		if (end == NOTED) {
+			ASSERT_EQ(0, append_tx(game.log, 2, MOST, &lsn));
+			ASSERT_EQ(0, log_flush(game.log, lsn));
+			ASSERT_EQ(0, region_note_dirty(&game.region, twice.page, twice.page));
+			ASSERT_EQ(log_durable(game.log), dirty_first(dirty));
+		}
+		dirty_done(dirty, twice.page);
+		if (end == NOTED) {
+			ASSERT_EQ(1, dirty_take(dirty, &taken, 1, UINT64_MAX));
+			dirty_done(dirty, taken.page);
+		}
+		ASSERT_EQ(DIRTY_NONE, dirty_first(dirty));
+		ASSERT_EQ(0, dirty_count(dirty));
+		end_game();
+	}
 }
 
 #define BIG	"/big"

@@ -239,4 +239,57 @@ TEST(a_log_of_more_pages_than_memory_is_recovered_or_an_error)
 	free(model);
 }
 
+static int append_to_two(struct log *log)
+{
+	struct log_range r[2] = {
+		{ .length = 5, .data = "first" },
+		{ .length = 6, .data = "second" },
+	};
+	static const char *const names[] = { "/first", "/second" };
+	struct segment *segment;
+	uint64_t lsn;
+	int i, err = 0;
+
+	for (i = 0; i < 2 && !err; i++) {
+		err = segment_open(names[i], IMAGE_SIZE, &segment);
+		if (err)
+			return err;
+		segment_close(segment);
+		err = log_name_segment(log, names[i], IMAGE_SIZE, &r[i].segment);
+	}
+	if (!err)
+		err = log_append(log, 1, r, 2, &lsn);
+	return err ? err : log_flush(log, lsn);
+}
+
+/* One is not synced after the other failed, and both are recovered by who comes next. */
+TEST(of_two_segments_each_call_may_fail)
+{
+	unsigned char *image;
+	struct log *log;
+	unsigned int at;
+	int err = -EIO;
+
+	ASSERT_EQ(0, make_disk(AREA));
+	ASSERT_EQ(0, open_log(0, &log));
+	ASSERT_EQ(0, append_to_two(log));
+	mem_power_loss(0);
+	image = mem_save(LOG);
+	for (at = 1; err; at++) {
+		mem_restore(LOG, image);
+		ASSERT_EQ(0, log_open(LOG, 0, false, &log));
+		mem.calls = 0;
+		mem.fail_at = at;
+		mem.fail_err = -EIO;
+		err = recover_log(log, NULL, NULL, NULL);
+		mem_heal();
+		log_close(log);
+		ASSERT_TRUE(!err || err == -EIO);
+	}
+	EXPECT_LT(8, at);
+	EXPECT_EQ(0, memcmp("first", mem_find("/first")->stable, 5));
+	EXPECT_EQ(0, memcmp("second", mem_find("/second")->stable, 6));
+	free(image);
+}
+
 TEST_HARNESS_MAIN

@@ -38,6 +38,9 @@
  * @restored: calls of restore
  * @kept: calls of keep
  * @holds: holds that were not released
+ * @met: another transaction has stored to a page of this one
+ * @sealed: seals that were not taken back
+ * @at_once: calls for several regions
  * @lock: the region's, which must be held meanwhile
  * @unlocked: it was not
  */
@@ -52,6 +55,9 @@ struct fake {
 	int restored;
 	int kept;
 	int holds;
+	bool met;
+	int sealed;
+	int at_once;
 	pthread_mutex_t *lock;
 	int unlocked;
 };
@@ -152,6 +158,47 @@ static const struct track_ops restoring_ops = {
 	.keep = fake_keep,
 	.hold = fake_hold,
 	.release = fake_release,
+};
+
+/* The last page is the one that was met. */
+static bool fake_seal(struct tracker *tracker, uint32_t tid, uint64_t *page)
+{
+	to_fake(tracker)->sealed++;
+	*page = PAGES - 1;
+	return to_fake(tracker)->met;
+}
+
+static void fake_unseal(struct tracker *tracker, uint32_t tid)
+{
+	to_fake(tracker)->sealed--;
+}
+
+static int fake_end_several(struct tracker *const *trackers, size_t n, uint32_t tid, uint64_t lsn)
+{
+	int err = 0;
+	size_t i;
+
+	to_fake(trackers[0])->at_once++;
+	for (i = 0; i < n; i++) {
+		int late = fake_end(trackers[i], tid, lsn);
+
+		err = err ? err : late;
+	}
+	return err;
+}
+
+/* All that a tracker can have. */
+static const struct track_ops whole_ops = {
+	.name = "whole",
+	.tracks = true,
+	.close = fake_close,
+	.collect = fake_collect,
+	.end = fake_end,
+	.end_several = fake_end_several,
+	.restore = fake_restore,
+	.keep = fake_keep,
+	.seal = fake_seal,
+	.unseal = fake_unseal,
 };
 
 static struct regions regions;
@@ -273,6 +320,100 @@ TEST_F(commit, the_first_of_two_errors_at_the_end_is_told)
 	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));	/* it has ended */
 	self->fake[0]->end_err = 0;
 	EXPECT_EQ(-ENODEV, commit(&txs, &self->tr, self->tx, true, &lsn));
+}
+
+TEST_F(commit, regions_of_one_kind_end_together_and_of_another_for_themselves)
+{
+	uint64_t lsn = 0;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		self->fake[i]->base.ops = &whole_ops;
+	ASSERT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(1, self->fake[0]->at_once);
+	EXPECT_EQ(1, self->fake[1]->ended);
+	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
+	self->fake[1]->base.ops = &plain_ops;
+	self->fake[1]->end_err = -EIO;
+	EXPECT_EQ(-EIO, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(2, self->fake[0]->at_once);
+	EXPECT_EQ(2, self->fake[1]->ended);
+}
+
+#define MORE	40
+
+TEST_F(commit, more_regions_than_can_end_together_end_in_turns)
+{
+	struct fake *more[MORE];
+	int i, at_once = 0;
+	uint64_t lsn = 0;
+
+	ASSERT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
+	for (i = 0; i < MORE; i++) {
+		more[i] = calloc(1, sizeof(*more[i]));
+		self->region[1]->next = add_region(more[i], self->region[1]->segment, self->log,
+						   self->region[1]->next);
+		self->region[1]->next->offset = (i + 1) * LENGTH;
+		more[i]->base.ops = &whole_ops;
+	}
+	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
+	more[0]->live[0] = 'n';
+	ASSERT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
+	for (i = 0; i < MORE; i++) {
+		EXPECT_EQ(1, more[i]->ended);
+		at_once += more[i]->at_once;
+	}
+	EXPECT_EQ(2, at_once);
+}
+
+/* What was not known when it stored is known at its end: it is undone, and told where. */
+TEST_F(commit, a_transaction_that_met_another_is_rolled_back)
+{
+	uint64_t lsn = 0;
+	int i;
+
+	for (i = 0; i < 2; i++)
+		self->fake[i]->base.ops = &whole_ops;
+	self->fake[1]->met = true;
+	EXPECT_EQ(-EDEADLK, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_NE(NULL, strstr(err_text(), self->seg_paths[1]));
+	EXPECT_EQ(1, self->fake[0]->restored);
+	EXPECT_EQ(1, self->fake[1]->restored);
+	EXPECT_EQ(0, log_used(self->log));
+	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));	/* it has ended */
+	self->fake[0]->restore_err = -EIO;
+	EXPECT_EQ(-EIO, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(2, self->fake[1]->restored);
+}
+
+/* Whatever explicit ones declared there. */
+TEST_F(commit, what_another_stored_to_is_restored_as_a_whole)
+{
+	char *declared = self->fake[1]->live + 10;
+	struct tx *other;
+
+	self->fake[0]->base.ops = &whole_ops;
+	self->fake[1]->base.ops = &whole_ops;
+	ASSERT_EQ(0, tx_begin(&txs, true, &other));
+	ASSERT_EQ(0, tx_set_range(&txs, other, declared, 100));
+	self->fake[1]->met = true;
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
+	EXPECT_EQ(1, self->fake[1]->restored);
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, other));
+}
+
+/* Its pages were sealed, and are not any more. */
+TEST_F(commit, a_transaction_that_stays_open_goes_on)
+{
+	uint64_t lsn = 0;
+
+	self->fake[0]->base.ops = &whole_ops;
+	self->fake[0]->fail_page = 1;
+	EXPECT_EQ(-EIO, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(0, self->fake[0]->sealed);
+	self->fake[0]->fail_page = NEVER;
+	EXPECT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
+	EXPECT_EQ(1, self->fake[0]->sealed);
 }
 
 TEST_F(commit, of_pages_that_did_not_get_into_the_log_none_is_committed)

@@ -432,7 +432,7 @@ static bool ends_alone(FIXTURE_DATA(conflict) *self)
 	if (told(&self->r, A))
 		return !cmd_end(&self->c, self->r.fd, A, 0, RVM_TRACK_END_ABORT);
 	before = page[1];
-	for (i = 0; i < 500; i++)
+	for (i = 0; i < 20000; i++)
 		alone &= page[1] == before;
 	return !cmd_end(&self->c, self->r.fd, A, 5, 0) && alone;
 }

@@ -239,13 +239,14 @@ static struct region *add_region(struct fake *fake, struct segment *segment, str
 
 FIXTURE_SETUP(commit)
 {
+	char dir[] = "/tmp/rvm-commit-XXXXXX";
 	struct segment *segment;
 	int i;
 
 	order_excused = true;	/* nothing is truncated */
-	strcpy(self->dir, "/tmp/rvm-commit-XXXXXX");
-	ASSERT_NE(NULL, mkdtemp(self->dir));
-	snprintf(self->log_path, sizeof(self->log_path), "%s/log", self->dir);
+	ASSERT_NE(NULL, mkdtemp(dir));
+	strcpy(self->dir, dir);
+	snprintf(self->log_path, sizeof(self->log_path), "%s/log", dir);
 	ASSERT_EQ(0, log_create(self->log_path, 1 << 20, 0600, false, NULL, NULL));
 	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
 	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
@@ -253,7 +254,7 @@ FIXTURE_SETUP(commit)
 	for (i = 2; i--;) {
 		char *path = self->seg_paths[i];
 
-		snprintf(path, sizeof(self->seg_paths[i]), "%s/segment%d", self->dir, i);
+		snprintf(path, sizeof(self->seg_paths[i]), "%s/segment%d", dir, i);
 		ASSERT_EQ(0, regions_segment(&regions, self->log, path, LENGTH, &segment));
 		self->fake[i] = calloc(1, sizeof(*self->fake[i]));
 		self->region[i] = add_region(self->fake[i], segment, self->log, regions.first);

@@ -56,6 +56,7 @@ int main(int argc, char **argv)
 		must(rvm_end_transaction(&tid, i % 7 ? no_flush : flush), "rvm_end_transaction");
 	}
 	must(rvm_unmap(&region), "rvm_unmap");
+	region.vmaddr = NULL;	/* somebody else may be there by now */
 	must(rvm_map(&region, NULL), "rvm_map");
 	place = (long *)region.vmaddr;
 	for (sum = 0, i = 0; i < PLACES; i++)

@@ -45,27 +45,9 @@ FIXTURE_TEARDOWN(disjoint)
 	place_remove(&self->place);
 }
 
-/* What a hand is told. */
-struct task {
-	rvm_tid_t *tid;
-	rvm_region_t *region;
-	size_t page;
-	char byte;
-	rvm_return_t code;
-	char text[256];
-};
-
-static void begin(void *arg)
-{
-	struct task *task = arg;
-
-	task->code = rvm_begin_tracked(task->tid, task->region);
-	snprintf(task->text, sizeof(task->text), "%s", rvm_error());
-}
-
 static void store(void *arg)
 {
-	struct task *task = arg;
+	struct hand_task *task = arg;
 
 	put(task->region->vmaddr + task->page * PAGE, task->byte);
 	task->code = RVM_SUCCESS;
@@ -73,7 +55,7 @@ static void store(void *arg)
 
 static void end(void *arg)
 {
-	struct task *task = arg;
+	struct hand_task *task = arg;
 
 	task->code = rvm_end_transaction(task->tid, flush);
 	snprintf(task->text, sizeof(task->text), "%s", rvm_error());
@@ -81,15 +63,15 @@ static void end(void *arg)
 
 static void undo(void *arg)
 {
-	struct task *task = arg;
+	struct hand_task *task = arg;
 
 	task->code = rvm_abort_transaction(task->tid);
 }
 
-#define TASK(who, at, what) ((struct task) { \
+#define TASK(who, at, what) ((struct hand_task) { \
 	.tid = &self->tid[who], .region = &self->region, .page = (at), .byte = (what), .code = -1 })
 #define DO(who, what, job) do { \
-	struct task *__job = (job); \
+	struct hand_task *__job = (job); \
 	\
 	ASSERT_TRUE(hand_do(&self->hand[who], what, __job)); \
 	EXPECT_EQ(RVM_SUCCESS, __job->code) { TH_LOG("%s", __job->text); } \
@@ -114,10 +96,10 @@ TEST_F(disjoint, is_told_by_query_region)
 
 TEST_F(disjoint, two_transactions_run_at_once_and_each_ends_alone)
 {
-	struct task a = TASK(0, 1, 'a'), b = TASK(1, 2, 'b');
+	struct hand_task a = TASK(0, 1, 'a'), b = TASK(1, 2, 'b');
 
-	DO(0, begin, &a);
-	DO(1, begin, &b);
+	DO(0, hand_begin, &a);
+	DO(1, hand_begin, &b);
 	DO(0, store, &a);
 	DO(1, store, &b);
 	DO(0, end, &a);
@@ -132,24 +114,24 @@ TEST_F(disjoint, two_transactions_run_at_once_and_each_ends_alone)
 
 TEST_F(disjoint, a_thread_has_one_at_a_time)
 {
-	struct task a = TASK(0, 1, 'a'), again = TASK(1, 1, 'a');
+	struct hand_task a = TASK(0, 1, 'a'), again = TASK(1, 1, 'a');
 
-	DO(0, begin, &a);
-	ASSERT_TRUE(hand_do(&self->hand[0], begin, &again));
+	DO(0, hand_begin, &a);
+	ASSERT_TRUE(hand_do(&self->hand[0], hand_begin, &again));
 	EXPECT_EQ(RVM_ECONFLICT, again.code);
 	EXPECT_NE(NULL, strstr(again.text, "earlier transaction of this thread"));
 	DO(0, store, &a);
 	DO(0, end, &a);
-	DO(0, begin, &a);
+	DO(0, hand_begin, &a);
 	DO(0, undo, &a);
 }
 
 TEST_F(disjoint, a_region_is_not_unmapped_while_one_is_open)
 {
-	struct task a = TASK(0, 1, 'a'), b = TASK(1, 2, 'b');
+	struct hand_task a = TASK(0, 1, 'a'), b = TASK(1, 2, 'b');
 
-	DO(0, begin, &a);
-	DO(1, begin, &b);
+	DO(0, hand_begin, &a);
+	DO(1, hand_begin, &b);
 	DO(0, end, &a);
 	EXPECT_RVM(RVM_EUNCOMMIT, rvm_unmap(&self->region));
 	DO(1, end, &b);
@@ -164,13 +146,13 @@ static bool forget_mappings(FIXTURE_DATA(disjoint) *self)
 
 TEST_F(disjoint, stores_of_two_to_one_page_are_waited_for_or_undone)
 {
-	struct task a = TASK(0, 1, 'a'), b = TASK(1, 1, 'b'), own = TASK(1, 2, 'o');
+	struct hand_task a = TASK(0, 1, 'a'), b = TASK(1, 1, 'b'), own = TASK(1, 2, 'o');
 	bool waits = variant->flag & RVM_DISJOINT_WAIT;
 	rvm_return_t code = waits ? RVM_SUCCESS : RVM_ECONFLICT;
 	rvm_region_info_t info;
 
-	DO(0, begin, &a);
-	DO(1, begin, &b);
+	DO(0, hand_begin, &a);
+	DO(1, hand_begin, &b);
 	DO(0, store, &a);
 	DO(1, store, &own);
 	ASSERT_TRUE(forget_mappings(self));
@@ -190,10 +172,10 @@ TEST_F(disjoint, stores_of_two_to_one_page_are_waited_for_or_undone)
 		EXPECT_NE(NULL, strstr(b.text, "rolled back"));
 	}
 	/* And that was all. */
-	DO(0, begin, &a);
+	DO(0, hand_begin, &a);
 	DO(0, store, &a);
 	DO(0, end, &a);
-	DO(1, begin, &b);
+	DO(1, hand_begin, &b);
 	DO(1, store, &b);
 	DO(1, end, &b);
 	EXPECT_EQ('b', at(self, 1));
@@ -201,7 +183,7 @@ TEST_F(disjoint, stores_of_two_to_one_page_are_waited_for_or_undone)
 
 static void begin_all(void *arg)
 {
-	struct task *task = arg;
+	struct hand_task *task = arg;
 
 	task->code = rvm_begin_transaction(task->tid, rvm_tracked);
 	snprintf(task->text, sizeof(task->text), "%s", rvm_error());
@@ -210,7 +192,7 @@ static void begin_all(void *arg)
 /* A transaction of several regions is undone in all of them, also where it met nobody. */
 TEST_F(disjoint, a_conflict_undoes_other_regions_too)
 {
-	struct task a = TASK(0, 1, 'a'), b = TASK(1, 1, 'b'), other = TASK(1, 5, 'x');
+	struct hand_task a = TASK(0, 1, 'a'), b = TASK(1, 1, 'b'), other = TASK(1, 5, 'x');
 	rvm_region_t more;
 	char path[100];
 
@@ -220,7 +202,7 @@ TEST_F(disjoint, a_conflict_undoes_other_regions_too)
 	ASSERT_TRUE(file_make(path, SEG_BYTES, 0));
 	ASSERT_RVM(RVM_SUCCESS, map_part(&more, path, 0, 0, RVM_TRACK_KMOD));
 	other.region = &more;
-	DO(0, begin, &a);
+	DO(0, hand_begin, &a);
 	DO(1, begin_all, &b);
 	DO(0, store, &a);
 	DO(1, store, &other);
@@ -256,15 +238,15 @@ static void end_explicit(struct __test_metadata *_metadata, FIXTURE_DATA(disjoin
 /* Its page is protected again when it ends, so that the tracked one's store to it is seen. */
 TEST_F(disjoint, an_explicit_transaction_leaves_its_page_to_a_tracked_one)
 {
-	struct task a = TASK(0, 1, 'a'), after = TASK(0, 5, 't');
+	struct hand_task a = TASK(0, 1, 'a'), after = TASK(0, 5, 't');
 
-	DO(0, begin, &a);
+	DO(0, hand_begin, &a);
 	DO(0, store, &a);
 	end_explicit(_metadata, self, 5, 'e');
 	DO(0, store, &after);
 	end_explicit(_metadata, self, 6, 'f');
 	DO(0, end, &a);
-	DO(1, begin, &a);
+	DO(1, hand_begin, &a);
 	DO(1, store, &after);
 	DO(1, undo, &a);
 	EXPECT_EQ('t', at(self, 5));
@@ -323,7 +305,7 @@ TEST_F(disjoint, so_many_and_no_more_run_at_once)
 {
 	struct crowd crowd = { .region = &self->region };
 	pthread_t thread[MOST + 1];
-	struct task a = TASK(0, 1, 'a');
+	struct hand_task a = TASK(0, 1, 'a');
 	int i;
 
 	pthread_barrier_init(&crowd.gate, NULL, MOST + 1);
@@ -333,7 +315,7 @@ TEST_F(disjoint, so_many_and_no_more_run_at_once)
 		pthread_join(thread[i], NULL);
 	EXPECT_EQ(MOST, crowd.begun);
 	EXPECT_EQ(1, crowd.refused);
-	DO(0, begin, &a);
+	DO(0, hand_begin, &a);
 	DO(0, store, &a);
 	DO(0, end, &a);
 }

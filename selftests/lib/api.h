@@ -392,6 +392,24 @@ static inline void hand_stop(struct hand *hand)
 	pthread_join(hand->thread, NULL);
 }
 
+/* struct hand_task - what a hand is told to do with a tracked transaction, and what came of it */
+struct hand_task {
+	rvm_tid_t *tid;
+	rvm_region_t *region;
+	size_t page;
+	char byte;
+	rvm_return_t code;
+	char text[256];
+};
+
+static inline void hand_begin(void *arg)
+{
+	struct hand_task *task = arg;
+
+	task->code = rvm_begin_tracked(task->tid, task->region);
+	snprintf(task->text, sizeof(task->text), "%s", rvm_error());
+}
+
 /*
  * Must the tracker work here that a variant is named after, as "kmod" or
  * "kmod_explicit"?  kmod in the VM and where RVM_TEST_KMOD is set, uffd from

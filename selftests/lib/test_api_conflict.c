@@ -46,34 +46,18 @@ FIXTURE_TEARDOWN(conflict)
 	place_remove(&self->place);
 }
 
-/* What a hand is told. */
-struct task {
-	rvm_tid_t *tid;
-	rvm_region_t *region;
-	rvm_return_t code;
-	char text[256];
-};
-
-static void begin(void *arg)
-{
-	struct task *task = arg;
-
-	task->code = rvm_begin_tracked(task->tid, task->region);
-	snprintf(task->text, sizeof(task->text), "%s", rvm_error());
-}
-
 static void end(void *arg)
 {
-	struct task *task = arg;
+	struct hand_task *task = arg;
 
 	put(task->region->vmaddr, 'e');
 	task->code = rvm_end_transaction(task->tid, no_flush);
 }
 
 #define TASK(handle, of) \
-	((struct task) { .tid = (handle), .region = &self->region[of], .code = -1 })
+	((struct hand_task) { .tid = (handle), .region = &self->region[of], .code = -1 })
 #define DO(who, what, job) do { \
-	struct task *__task = (job); \
+	struct hand_task *__task = (job); \
 	\
 	ASSERT_TRUE(hand_do(&self->hand[who], what, __task)); \
 	EXPECT_EQ(RVM_SUCCESS, __task->code); \
@@ -93,17 +77,17 @@ static void end(void *arg)
 /* Each of @n hands tracks a region, and then the next one's: the last is told. */
 static void circle(struct __test_metadata *_metadata, FIXTURE_DATA(conflict) *self, int n)
 {
-	struct task first[REGIONS], second[REGIONS];
+	struct hand_task first[REGIONS], second[REGIONS];
 	int i;
 
 	for (i = 0; i < n; i++) {
 		first[i] = TASK(&self->tid[i], i);
 		second[i] = TASK(&self->more[i], (i + 1) % n);
-		DO(i, begin, &first[i]);
+		DO(i, hand_begin, &first[i]);
 	}
 	for (i = 0; i < n - 1; i++)
-		WAITS(i, begin, &second[i]);
-	ASSERT_TRUE(hand_do(&self->hand[n - 1], begin, &second[n - 1]));
+		WAITS(i, hand_begin, &second[i]);
+	ASSERT_TRUE(hand_do(&self->hand[n - 1], hand_begin, &second[n - 1]));
 	EXPECT_EQ(RVM_ECONFLICT, second[n - 1].code);
 	EXPECT_NE(NULL, strstr(second[n - 1].text, "waits for one of this thread's"));
 	for (i = n - 1; i >= 0; i--) {
@@ -127,17 +111,17 @@ TEST_F(conflict, of_three_the_third_is_told)
 
 TEST_F(conflict, who_is_waited_for_may_begin_elsewhere)
 {
-	struct task a = TASK(&self->tid[0], 0), b = TASK(&self->tid[1], 0);
-	struct task c = TASK(&self->tid[2], 2);
-	struct task more = TASK(&self->more[0], 1), last = TASK(&self->more[1], 2);
+	struct hand_task a = TASK(&self->tid[0], 0), b = TASK(&self->tid[1], 0);
+	struct hand_task c = TASK(&self->tid[2], 2);
+	struct hand_task more = TASK(&self->more[0], 1), last = TASK(&self->more[1], 2);
 
-	DO(0, begin, &a);
-	WAITS(1, begin, &b);
-	DO(0, begin, &more);
-	DO(2, begin, &c);
+	DO(0, hand_begin, &a);
+	WAITS(1, hand_begin, &b);
+	DO(0, hand_begin, &more);
+	DO(2, hand_begin, &c);
 	DO(0, end, &a);
 	GOES_ON(1, &b);
-	WAITS(1, begin, &last);
+	WAITS(1, hand_begin, &last);
 	DO(0, end, &more);
 	DO(2, end, &c);
 	GOES_ON(1, &last);

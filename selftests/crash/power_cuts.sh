@@ -25,7 +25,7 @@ boot()
 	for disk in 0 1 2 3; do
 		disks+=(-d "$dir/$where/disk$disk:16M")
 	done
-	"$top/selftests/vm/run" -k "$version" "${disks[@]}" "$@" -- \
+	"$top/selftests/vm/run" -k "$version" --by-turns "${disks[@]}" "$@" -- \
 		"$here/cut_guest.sh" "$where" "${dir##*/}" "$([ $# -gt 0 ] || echo -i)" \
 		> "$dir/$where/$number.out" 2> "$dir/$where/$number.err"
 }

@@ -115,6 +115,14 @@ static int map_checked(struct segment *segment, const struct region_spec *spec,
 	return err;
 }
 
+/* Nothing tracks a store to a huge page. */
+static unsigned long trackers_of(unsigned long flags)
+{
+	unsigned long trackers = flags & TRACKERS;
+
+	return trackers || !(flags & RVM_HUGE_PAGES) ? trackers : RVM_TRACK_NONE;
+}
+
 static int map_region(rvm_region_t *region, unsigned long flags)
 {
 	struct region_spec spec = {
@@ -122,10 +130,11 @@ static int map_region(rvm_region_t *region, unsigned long flags)
 		.offset = region->offset.low,
 		.length = region->length,
 		.addr = region->vmaddr,
-		.tracker = flags & TRACKERS,
+		.tracker = trackers_of(flags),
 		.strict = flags & (RVM_STRICT | DISJOINT),
 		.disjoint = flags & DISJOINT,
 		.wait = flags & RVM_DISJOINT_WAIT,
+		.huge = flags & RVM_HUGE_PAGES,
 		.create_length = flags & RVM_CREATE_SEGMENT ? region->dev_length.low : 0,
 	};
 	struct segment *segment;

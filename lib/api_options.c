@@ -9,7 +9,8 @@
 #include "segment.h"
 
 #define OPTION_FLAGS	(RVM_ALL_OPTIMIZATIONS | RVM_MAP_PRIVATE | TRACKERS | RVM_STRICT | \
-			 DISJOINT | RVM_CREATE_SEGMENT | RVM_INCREMENTAL_TRUNCATION)
+			 DISJOINT | RVM_HUGE_PAGES | RVM_CREATE_SEGMENT | \
+			 RVM_INCREMENTAL_TRUNCATION)
 
 static rvm_return_t check_lengths(const rvm_options_t *options)
 {

@@ -191,6 +191,7 @@ static int open_tracker(struct region *region, const struct region_spec *spec)
 		.strict = spec->strict,
 		.disjoint = spec->disjoint,
 		.wait = spec->wait,
+		.huge = spec->huge,
 		.path = region->segment->path,
 	};
 	int err;

@@ -88,6 +88,7 @@ struct regions {
  * @strict: see struct region
  * @disjoint: likewise
  * @wait: see struct track_map
+ * @huge: likewise
  * @create_length: make a missing segment so long, or 0
  */
 struct region_spec {
@@ -99,6 +100,7 @@ struct region_spec {
 	bool strict;
 	bool disjoint;
 	bool wait;
+	bool huge;
 	uint64_t create_length;
 };
 

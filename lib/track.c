@@ -42,6 +42,8 @@ static int usable(const struct track_ops *ops, const struct track_map *map)
 		return err_set(EOPNOTSUPP, "cannot tell which transaction stored to a page");
 	if (map->strict && !ops->strict)
 		return err_set(EOPNOTSUPP, "cannot refuse stores outside transactions");
+	if (map->huge && ops->tracks)
+		return err_set(EOPNOTSUPP, "tracks pages of 4 KiB, no huge ones");
 	return ops->probe();
 }
 

@@ -27,6 +27,7 @@
  * @strict: a store outside a transaction raises SIGBUS
  * @disjoint: several tracked transactions run at once, in pages of their own; then @strict is set
  * @wait: a store to a page of another tracked transaction waits for its end
+ * @huge: the region is read now, into huge pages
  * @path: the segment's, for the words about that, or NULL
  */
 struct track_map {
@@ -37,6 +38,7 @@ struct track_map {
 	bool strict;
 	bool disjoint;
 	bool wait;
+	bool huge;
 	const char *path;
 };
 

@@ -44,4 +44,16 @@ int track_map_refusal(const struct track_map *map, const char *base, struct refu
  */
 int track_map_private(const struct track_map *map, void *addr, char **base);
 
+/**
+ * track_map_copied() - copy the segment into memory of huge pages, where the kernel gives them
+ * @map: what to map, and where
+ * @base: as of track_map_private()
+ *
+ * Memory that is met at random is met in fewer entries of the processor's page tables.  Holes of
+ * the segment cost no memory until they are touched.
+ *
+ * Return: as track_map_private(), and -EIO the segment cannot be read; with a text.
+ */
+int track_map_copied(const struct track_map *map, char **base);
+
 #endif

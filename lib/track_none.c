@@ -26,7 +26,8 @@ static int open_region(const struct track_map *map, struct tracker **out)
 	tracker = calloc(1, sizeof(*tracker));
 	if (!tracker)
 		return err_set(ENOMEM, "no memory for a tracker");
-	err = track_map_private(map, map->addr, &tracker->base);
+	err = map->huge ? track_map_copied(map, &tracker->base) :
+			  track_map_private(map, map->addr, &tracker->base);
 	if (err) {
 		free(tracker);
 		return err;

@@ -231,6 +231,9 @@ typedef struct {
 					  * their ends are RVM_ECONFLICT
 					  */
 #define RVM_DISJOINT_WAIT	0x10000UL /* the same, and such a store waits before */
+#define RVM_HUGE_PAGES		0x40000UL /* the region is read now, into huge pages; explicit
+					   * transactions only, as with RVM_TRACK_NONE
+					   */
 #define RVM_CREATE_SEGMENT	0x2000UL /* make a missing segment, dev_length long */
 
 /*

@@ -73,7 +73,7 @@ char *files_open(const struct setting *setting, long truncate)
 	files_initialize(setting, truncate);
 	files_path(setting, "segment", path);
 	rvm_init_options(&options);
-	options.flags |= RVM_CREATE_SEGMENT | RVM_TRACK_NONE;
+	options.flags |= RVM_CREATE_SEGMENT | (setting->huge ? RVM_HUGE_PAGES : RVM_TRACK_NONE);
 	rvm_init_region(&region);
 	region.data_dev = path;
 	region.dev_length = rvm_mk_offset(0, setting->array);

@@ -44,6 +44,12 @@ static void set_lasting(struct setting *setting)
 		setting->ms = LASTING;
 }
 
+static void set_huge(struct setting *setting)
+{
+	set_lasting(setting);
+	setting->huge = true;
+}
+
 static void set_truncating(struct setting *setting)
 {
 	setting->log *= 4;
@@ -127,7 +133,8 @@ static const struct comparison comparisons[] = {
 		{ "undo+redo copies", trial_copies, true, NULL },
 		{ "stores", trial_stores, false, NULL },
 		{ "rvm", trial_restore, false, set_lasting },
-		{ "rvm no_restore", trial_no_restore, false, set_lasting } } },
+		{ "rvm no_restore", trial_no_restore, false, set_lasting },
+		{ "rvm, huge pages", trial_restore, false, set_huge } } },
 	LATENCY(true, "latency durable"), LATENCY(false, "latency no_flush"),
 	{ RESIZE, "p99.9 in us", true, 4, 0, false, false, {
 		{ "rvm", trial_resize, false, NULL } } },
@@ -153,6 +160,8 @@ static const struct goal goals[] = {
 	{ "lasting", 1, "rvm", RATE, false, 1e6, "no_flush, log 8 x data, transactions/s" },
 	{ "lasting", 1, "rvm", CORE_RATE, false, 1e6,
 	  "no_flush, log 8 x data, transactions a second of processor time" },
+	{ "lasting", 1, "rvm, huge pages", RATE, false, 1e6,
+	  "no_flush, log 8 x data, huge pages, transactions/s" },
 	{ "no_flush", 1, "rvm", BY_LIMIT, false, 0.5, "no_flush, by copies in memory" },
 	{ "no_flush", 1, "rvm", LOG_BYTES, true, TPCA_RECORD,
 	  "log bytes a transaction: payload + 64 + 16 a range" },

@@ -17,6 +17,7 @@
  * @log: bytes of the log
  * @map: bytes of the region, for the time of a map
  * @truncating: the log is truncated all the time
+ * @huge: the array is in huge pages
  */
 struct setting {
 	const char *dir;
@@ -27,6 +28,7 @@ struct setting {
 	size_t log;
 	size_t map;
 	bool truncating;
+	bool huge;
 };
 
 /**

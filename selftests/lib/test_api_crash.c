@@ -29,6 +29,7 @@ FIXTURE_VARIANT_ADD(crash, sigsegv) { .flag = RVM_TRACK_SIGSEGV, .tracked = true
 FIXTURE_VARIANT_ADD(crash, kmod_explicit) { .flag = RVM_TRACK_KMOD };
 FIXTURE_VARIANT_ADD(crash, uffd_explicit) { .flag = RVM_TRACK_UFFD };
 FIXTURE_VARIANT_ADD(crash, none) { .flag = RVM_TRACK_NONE };
+FIXTURE_VARIANT_ADD(crash, huge) { .flag = RVM_HUGE_PAGES };
 
 FIXTURE_SETUP(crash)
 {

@@ -19,6 +19,7 @@ FIXTURE_VARIANT_ADD(explicit, kmod) { .flag = RVM_TRACK_KMOD };
 FIXTURE_VARIANT_ADD(explicit, uffd) { .flag = RVM_TRACK_UFFD };
 FIXTURE_VARIANT_ADD(explicit, sigsegv) { .flag = RVM_TRACK_SIGSEGV };
 FIXTURE_VARIANT_ADD(explicit, none) { .flag = RVM_TRACK_NONE };
+FIXTURE_VARIANT_ADD(explicit, huge) { .flag = RVM_HUGE_PAGES };
 
 FIXTURE_SETUP(explicit)
 {
@@ -320,7 +321,7 @@ TEST_F(explicit, a_record_costs_at_most_64_bytes_and_16_a_range)
 /* Without a copy of the committed state they reach the segment with their page. */
 TEST_F(explicit, bytes_outside_the_ranges_are_not_logged)
 {
-	bool copy = variant->flag != RVM_TRACK_NONE && variant->flag != RVM_TRACK_KMOD;
+	bool copy = variant->flag == RVM_TRACK_UFFD || variant->flag == RVM_TRACK_SIGSEGV;
 
 	order_excused = !copy;
 	BEGIN(&self->tid, restore);

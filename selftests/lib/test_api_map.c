@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Regions: what may be mapped where, by which tracker, and what is refused. */
 #include "api.h"
+#include "os.h"
 
 #include <sched.h>
 #include <sys/mount.h>
@@ -19,6 +20,7 @@ FIXTURE_VARIANT_ADD(map, kmod) { .flag = RVM_TRACK_KMOD };
 FIXTURE_VARIANT_ADD(map, uffd) { .flag = RVM_TRACK_UFFD };
 FIXTURE_VARIANT_ADD(map, sigsegv) { .flag = RVM_TRACK_SIGSEGV };
 FIXTURE_VARIANT_ADD(map, none) { .flag = RVM_TRACK_NONE };
+FIXTURE_VARIANT_ADD(map, huge) { .flag = RVM_HUGE_PAGES };
 
 FIXTURE_SETUP(map)
 {
@@ -193,7 +195,7 @@ TEST_F(map, the_tracker_asked_for_is_the_one_in_use_and_says_so)
 
 	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, variant->flag));
 	ASSERT_RVM(RVM_SUCCESS, rvm_query_region(&self->region, &info));
-	EXPECT_EQ(variant->flag, info.tracker);
+	EXPECT_EQ(variant->flag == RVM_HUGE_PAGES ? RVM_TRACK_NONE : variant->flag, info.tracker);
 	EXPECT_NE(0, strlen(info.why));
 	EXPECT_EQ(rvm_false, info.strict);
 	EXPECT_EQ(0, info.first_writes);
@@ -514,6 +516,101 @@ TEST_F(refusal, transactions_share_no_region_without_the_module)
 	if (!tracker_expected("kmod") && access("/sys/module/rvm_track", F_OK))
 		EXPECT_REFUSED(RVM_ETRACKER, "no tracker works here",
 			       place_map(&self->place, &self->region, RVM_DISJOINT));
+}
+
+TEST_F(refusal, what_tracks_has_no_huge_pages)
+{
+	static const unsigned long flags[] = {
+		RVM_TRACK_SIGSEGV, RVM_TRACK_UFFD, RVM_TRACK_KMOD,
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		EXPECT_REFUSED(RVM_ETRACKER, "no huge ones",
+			       place_map(&self->place, &self->region, flags[i] | RVM_HUGE_PAGES));
+	EXPECT_REFUSED(RVM_ETRACKER, "outside",
+		       place_map(&self->place, &self->region, RVM_HUGE_PAGES | RVM_STRICT));
+	EXPECT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region,
+					  RVM_HUGE_PAGES | RVM_TRACK_NONE));
+	EXPECT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+}
+
+static ssize_t no_read(int fd, void *buf, size_t length, uint64_t offset)
+{
+	(void)fd, (void)buf, (void)length, (void)offset;
+	return -EIO;
+}
+
+TEST_F(refusal, a_segment_that_cannot_be_read_is_not_mapped_into_huge_pages)
+{
+	char byte = 'd';
+
+	ASSERT_TRUE(file_write(self->place.seg, 5, &byte, 1));
+	os.pread = no_read;
+	EXPECT_REFUSED(RVM_EIO, "reading the segment at byte 0",
+		       place_map(&self->place, &self->region, RVM_HUGE_PAGES));
+	os = os_real;
+	EXPECT_EQ(NULL, self->region.vmaddr);
+	EXPECT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, RVM_HUGE_PAGES));
+	EXPECT_EQ('d', self->region.vmaddr[5]);
+	EXPECT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
+}
+
+/* What the kernel tells of a mapping, as "Rss:", in @line of 512 bytes; empty: nothing */
+static void smaps(const char *at, const char *what, char *line)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	unsigned long start, end;
+	bool inside = false;
+
+	while (file && fgets(line, 512, file)) {
+		if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+			inside = start <= (uintptr_t)at && (uintptr_t)at < end;
+		else if (inside && !strncmp(line, what, strlen(what)))
+			break;
+		line[0] = '\0';
+	}
+	if (file)
+		fclose(file);
+}
+
+/* May this process have huge pages where it asks for them? */
+static bool has_huge_pages(void)
+{
+	char line[64] = "";
+	FILE *file = fopen("/sys/kernel/mm/transparent_hugepage/enabled", "r");
+
+	if (file && !fgets(line, sizeof(line), file))
+		line[0] = '\0';
+	if (file)
+		fclose(file);
+	return strstr(line, "[madvise]") || strstr(line, "[always]");
+}
+
+/* What is a hole of the segment costs no memory, what is data is in huge pages. */
+TEST_F(refusal, huge_pages_are_taken_for_data_alone)
+{
+	const unsigned long huge = 2UL << 20;
+	char byte = 'd', line[512] = "", *at;
+	long kib;
+
+	ASSERT_EQ(0, truncate(self->place.seg, 0));
+	ASSERT_EQ(0, truncate(self->place.seg, 64 * huge));
+	ASSERT_TRUE(file_write(self->place.seg, 3 * huge + 5, &byte, 1));
+	ASSERT_TRUE(file_write(self->place.seg, 64 * huge - 1, &byte, 1));
+	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, RVM_HUGE_PAGES));
+	at = self->region.vmaddr;
+	EXPECT_EQ(0, (uintptr_t)at % huge);
+	EXPECT_EQ('d', at[3 * huge + 5]);
+	EXPECT_EQ('d', at[64 * huge - 1]);
+	smaps(at, "Rss:", line);
+	kib = strtol(line + strlen("Rss:"), NULL, 10);
+	EXPECT_LT(0, kib);
+	EXPECT_GE(2 * (long)huge / 1024, kib);
+	smaps(at, "VmFlags:", line);
+	EXPECT_TRUE(!has_huge_pages() || strstr(line, " hg"));
+	EXPECT_TRUE(holds(at, 3 * huge, 0));
+	EXPECT_RVM(RVM_SUCCESS, rvm_unmap(&self->region));
 }
 
 TEST_F(refusal, without_a_choice_the_best_tracker_is_taken_and_says_why)

@@ -23,6 +23,7 @@ FIXTURE_VARIANT_ADD(segments, kmod) { .flag = RVM_TRACK_KMOD };
 FIXTURE_VARIANT_ADD(segments, uffd) { .flag = RVM_TRACK_UFFD };
 FIXTURE_VARIANT_ADD(segments, sigsegv) { .flag = RVM_TRACK_SIGSEGV };
 FIXTURE_VARIANT_ADD(segments, none) { .flag = RVM_TRACK_NONE };
+FIXTURE_VARIANT_ADD(segments, huge) { .flag = RVM_HUGE_PAGES };
 
 FIXTURE_SETUP(segments)
 {

@@ -69,7 +69,7 @@ static const struct track_cost *cost_of(const struct track_ops *ops)
  * struct choice - a tracker that works here, in userspace
  * @ops: the tracker
  * @cost: what it costs
- * @walk: nanoseconds of that at each end of a transaction, for the region's length
+ * @walk: nanoseconds of that at each end of a transaction at most, for the region's length
  * @all: with those for the pages that are changed
  */
 struct choice {
@@ -83,7 +83,7 @@ static struct choice look_at(const struct track_map *map, const struct track_ops
 {
 	struct choice c = { .ops = ops, .cost = cost_of(ops) };
 
-	c.walk = track_cost_walk(ops, c.cost, map->length);
+	c.walk = track_cost_walk(c.cost, map->length);
 	c.all = c.walk + track_cost_rest(c.cost);
 	return c;
 }

@@ -100,12 +100,13 @@ struct track_stats {
  * @twin: it has a twin
  * @strict: it can refuse stores outside transactions
  * @disjoint: it can tell pages of several tracked transactions apart
- * @walks: how many pages of a region of that length each end walks over, whether they were
- *	written or not; NULL: none
  * @probe: 0 if it works here and now, else a negative errno with a text
  * @open: map a region.  0; -EEXIST the addresses are in use; -ENOMEM;
  *	-EBUSY (kmod) another process has that part; others; with a text.
  * @close: unmap it and forget all that was not written back
+ * @settle: let each end walk over all pages of the region, written or not, which from some share
+ *	of pages that were ever touched on is cheaper than to tell them apart; 0 or a negative
+ *	errno with a text.  NULL: no end walks over anything
  * @begin: the calling thread begins tracked transaction @tid (1 to 2^30-1, modulo
  *	256 neither 0 nor TRACK_WATCH_TID); the caller lets only one run at a time, but in
  *	disjoint regions as many as their numbers differ modulo 256.  -EDEADLK this thread
@@ -153,10 +154,10 @@ struct track_ops {
 	bool twin;
 	bool strict;
 	bool disjoint;
-	uint64_t (*walks)(uint64_t length);
 	int (*probe)(void);
 	int (*open)(const struct track_map *map, struct tracker **out);
 	void (*close)(struct tracker *tracker);
+	int (*settle)(struct tracker *tracker);
 	int (*begin)(struct tracker *tracker, uint32_t tid);
 	bool (*seal)(struct tracker *tracker, uint32_t tid, uint64_t *page);
 	void (*unseal)(struct tracker *tracker, uint32_t tid);

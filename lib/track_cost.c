@@ -89,12 +89,14 @@ static int run(struct tracker *tracker, struct track_cost *cost)
 	return err;
 }
 
-/* The same transaction in a longer region. */
+/* The same transaction in a longer region, that is settled. */
 static int run_long(struct tracker *tracker, struct track_cost *cost)
 {
 	uint32_t one = 0, ignored = 0, less = cost->end + cost->rearm;
-	int err = 0;
+	uint64_t begin = now();
+	int err = tracker->ops->settle(tracker);
 
+	least(&cost->settle, (now() - begin) * WALK_UNIT / WALKED);
 	for (unsigned int i = 0; i < ROUNDS && !err; i++)
 		err = transact(tracker, 1, &ignored, &one);
 	if (one > less)
@@ -128,7 +130,7 @@ void track_cost_measure(const struct track_ops *ops, struct track_cost *cost)
 	if (file < 0)
 		return;
 	err = track_file(ops, file, PAGES, run, cost);
-	if (!err && ops->walks)
+	if (!err && ops->settle)
 		err = track_file(ops, file, WALKED, run_long, cost);
 	close(file);
 	if (!err)
@@ -137,10 +139,19 @@ void track_cost_measure(const struct track_ops *ops, struct track_cost *cost)
 	err_clear();	/* it is no error to go without */
 }
 
-uint64_t track_cost_walk(const struct track_ops *ops, const struct track_cost *cost,
-			 uint64_t length)
+static uint64_t for_length(uint32_t unit, uint64_t length)
 {
-	return ops->walks ? ops->walks(length) * cost->walk / WALK_UNIT : 0;
+	return (length >> TRACK_PAGE_SHIFT) * unit / WALK_UNIT;
+}
+
+uint64_t track_cost_walk(const struct track_cost *cost, uint64_t length)
+{
+	return for_length(cost->walk, length);
+}
+
+uint64_t track_cost_settle(const struct track_cost *cost, uint64_t length)
+{
+	return for_length(cost->settle, length);
 }
 
 uint64_t track_cost_rest(const struct track_cost *cost)

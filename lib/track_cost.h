@@ -13,7 +13,8 @@ struct track_ops;
  * @end: the end of a transaction, beside what each page costs
  * @rearm: to see the next first store to a page
  * @diff: to compare a page in which nothing changed
- * @walk: the end of a transaction, for 1024 pages that the tracker walks over
+ * @walk: the end of a transaction, for 1024 pages of a region that is settled
+ * @settle: to settle 1024 pages
  */
 struct track_cost {
 	uint32_t fault;
@@ -21,6 +22,7 @@ struct track_cost {
 	uint32_t rearm;
 	uint32_t diff;
 	uint32_t walk;
+	uint32_t settle;
 };
 
 /**
@@ -34,15 +36,22 @@ void track_cost_measure(const struct track_ops *ops, struct track_cost *cost);
 #define TRACK_COST_PAGES	8
 
 /**
- * track_cost_walk() - what a transaction costs because the tracker walks over the region
- * @ops: the tracker
- * @cost: what it costs
+ * track_cost_walk() - what a transaction costs at most because the tracker walks over the region
+ * @cost: what the tracker costs
  * @length: the region's bytes
  *
  * Return: nanoseconds.
  */
-uint64_t track_cost_walk(const struct track_ops *ops, const struct track_cost *cost,
-			 uint64_t length);
+uint64_t track_cost_walk(const struct track_cost *cost, uint64_t length);
+
+/**
+ * track_cost_settle() - what it costs to settle a region
+ * @cost: what the tracker costs
+ * @length: the region's bytes
+ *
+ * Return: nanoseconds, 0 if that was not measured.
+ */
+uint64_t track_cost_settle(const struct track_cost *cost, uint64_t length);
 
 /**
  * track_cost_rest() - what else a transaction of TRACK_COST_PAGES pages costs

@@ -6,11 +6,14 @@
  * in the same walk; the next store to such a page is resolved in the kernel, by
  * taking the protection off.  Stores by system calls are seen like any others.
  *
- * What was never stored to is told apart in one of two ways.  A region that is
- * not too long is protected as a whole when it is mapped, for which the kernel
- * needs 8 bytes a page, and the scan asks for what is not protected, its
- * fastest kind.  A longer one is not: there the scan asks for anonymous pages as
- * well, which the pages of a private mapping become by the first store.
+ * What was never stored to is told apart in one of two ways.  At first the scan
+ * asks for anonymous pages as well, which the pages of a private mapping become by
+ * the first store; it passes over what was never touched, and looks closely at
+ * what was.  A region that is settled is protected as a whole, for which the
+ * kernel needs 8 bytes a page; its scan asks for what is not protected, its fastest
+ * kind, of all pages.  So the time that scans take decides, by the measured costs:
+ * when they have taken so much longer than they would have over a settled region
+ * that to settle it would be paid for by now, it is settled.
  *
  * A page is protected again when it is collected, which is before the caller
  * compares it: what is stored after the comparison is seen the next time.
@@ -26,11 +29,13 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "err.h"
 #include "pageset.h"
 #include "track.h"
+#include "track_cost.h"
 #include "track_map.h"
 #include "track_twin.h"
 #include "uffd_uapi.h"
@@ -41,32 +46,38 @@
 /* The pages that a probe tries: one loaded from, one stored to, one left alone. */
 #define PROBE_PAGES	3
 
-/* The longest region that is protected as a whole: 8 MiB of page tables, about 4 ms. */
-#define PROTECT_MAX	(4ULL << 30)
+/* So many scans at least must have taken too long: one may have had to wait for a processor. */
+#define SETTLE_SCANS	8
 
 /**
  * struct eye - what finds the written pages of one mapping
  * @uffd: the userfaultfd that keeps the mapping registered
  * @pagemap: /proc/self/pagemap
- * @protected: all of it was protected in the beginning
+ * @settled: all of it was protected as a whole
  */
 struct eye {
 	int uffd;
 	int pagemap;
-	bool protected;
+	bool settled;
 };
 
 /**
  * struct uffd - a region tracked by userfaultfd
- * @twin: the head; its lock guards @first_writes and @runs too
+ * @twin: the head; its lock guards all but @eye's descriptors
  * @eye: on the live mapping
  * @first_writes: pages found written since the map
+ * @excess: nanoseconds that scans took longer than they would have over a settled region
+ * @walk: what one would take
+ * @settle: what it takes to settle it, 0 if that is not known or failed
  * @runs: what a scan returned
  */
 struct uffd {
 	struct track_twin twin;
 	struct eye eye;
 	uint64_t first_writes;
+	uint64_t excess;
+	uint64_t walk;
+	uint64_t settle;
 	struct page_region runs[SCAN_RUNS];
 };
 
@@ -111,15 +122,9 @@ static int watch(struct eye *eye, const char *base, uint64_t length)
 		.range = { .start = (uintptr_t)base, .len = length },
 		.mode = UFFDIO_REGISTER_MODE_WP,
 	};
-	struct uffdio_writeprotect wp = {
-		.range = reg.range,
-		.mode = UFFDIO_WRITEPROTECT_MODE_WP,
-	};
 
 	if (ioctl(eye->uffd, UFFDIO_REGISTER, &reg))
 		return err_set(errno, "UFFDIO_REGISTER: %s", strerror(errno));
-	if (eye->protected && ioctl(eye->uffd, UFFDIO_WRITEPROTECT, &wp))
-		return err_set(errno, "UFFDIO_WRITEPROTECT: %s", strerror(errno));
 	return 0;
 }
 
@@ -129,11 +134,11 @@ static void close_eye(struct eye *eye)
 	close(eye->uffd);
 }
 
-static int open_eye(struct eye *eye, const char *base, uint64_t length, bool protected)
+static int open_eye(struct eye *eye, const char *base, uint64_t length)
 {
 	int err;
 
-	eye->protected = protected;
+	eye->settled = false;
 	eye->uffd = open_uffd();
 	if (eye->uffd < 0)
 		return eye->uffd;
@@ -148,7 +153,37 @@ static int open_eye(struct eye *eye, const char *base, uint64_t length, bool pro
 	return err;
 }
 
-/* Returns how many runs of pages @arg->start to @arg->walk_end has, or an error. */
+/* The categories that make a page one that was stored to. */
+static void ask_for_written(const struct eye *eye, struct pm_scan_arg *arg)
+{
+	arg->category_mask = PAGE_IS_WRITTEN;
+	arg->return_mask = PAGE_IS_WRITTEN;
+	if (!eye->settled) {
+		/* No longer a page of the file, and not just never touched. */
+		arg->category_mask |= PAGE_IS_FILE;
+		arg->category_inverted = PAGE_IS_FILE;
+		arg->category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+	}
+}
+
+/* All pages, with what ask_for_written() looks at. */
+static void ask_for_all(struct pm_scan_arg *arg)
+{
+	arg->category_mask = PAGE_IS_WPALLOWED;
+	arg->return_mask = PAGE_IS_WRITTEN | PAGE_IS_FILE | PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
+}
+
+/* Of a run that ask_for_all() found: was it stored to?  One that was not filled in was not. */
+static bool is_written(const struct page_region *run)
+{
+	return run->categories & PAGE_IS_WRITTEN && !(run->categories & PAGE_IS_FILE) &&
+	       run->categories & (PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
+}
+
+/*
+ * Protect the pages from @arg->start to @arg->walk_end that have the categories.  Returns how many
+ * runs of them there are, or an error.
+ */
 static int scan(const struct eye *eye, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
 {
 	int ret;
@@ -157,18 +192,37 @@ static int scan(const struct eye *eye, struct pm_scan_arg *arg, struct page_regi
 	arg->flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC;
 	arg->vec = (uintptr_t)runs;
 	arg->vec_len = n;
-	arg->category_mask = PAGE_IS_WRITTEN;
-	arg->return_mask = PAGE_IS_WRITTEN;
-	if (!eye->protected) {
-		/* No longer a page of the file, and not just never touched. */
-		arg->category_mask |= PAGE_IS_FILE;
-		arg->category_inverted = PAGE_IS_FILE;
-		arg->category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED;
-	}
 	ret = ioctl(eye->pagemap, PAGEMAP_SCAN, arg);
 	if (ret < 0)
 		return err_set(errno, "PAGEMAP_SCAN: %s", strerror(errno));
 	return ret;
+}
+
+/*
+ * Protect all pages, from now on or again, and call @fn for each run that was stored to, also for
+ * those that a scan had found before it failed.
+ */
+static int protect_all(struct eye *eye, const char *base, uint64_t length,
+		       struct page_region *runs, size_t n_runs,
+		       void (*fn)(void *arg, const struct page_region *run), void *arg)
+{
+	uint64_t at = (uintptr_t)base, end = at + length;
+	size_t i;
+	int n = 0;
+
+	while (at < end && n >= 0) {
+		struct pm_scan_arg scanned = { .start = at, .end = end };
+
+		memset(runs, 0, n_runs * sizeof(*runs));
+		ask_for_all(&scanned);
+		n = scan(eye, &scanned, runs, n_runs);
+		for (i = 0; i < n_runs; i++)
+			if (is_written(&runs[i]))
+				fn(arg, &runs[i]);
+		at = scanned.walk_end;
+	}
+	eye->settled = n >= 0;
+	return n < 0 ? n : 0;
 }
 
 /* Scan the pages at @base: exactly page @written of them must be found, or none. */
@@ -181,6 +235,7 @@ static int expect(const struct eye *eye, char *base, int written)
 	struct page_region run;
 	int ret;
 
+	ask_for_written(eye, &arg);
 	ret = scan(eye, &arg, &run, 1);
 	if (ret < 0)
 		return ret;
@@ -209,7 +264,27 @@ static int try_pages(const struct eye *eye, char *base)
 	return 0;
 }
 
-static int try_file(int file, bool protected)
+static void count_run(void *arg, const struct page_region *run)
+{
+	*(uint64_t *)arg += (run->end - run->start) >> TRACK_PAGE_SHIFT;
+}
+
+/* What is stored to before that, after it was protected the first time, is found by that. */
+static int settle_pages(struct eye *eye, char *base)
+{
+	uint64_t length = PROBE_PAGES * TRACK_PAGE_SIZE, found = 0;
+	volatile char *stored = base + TRACK_PAGE_SIZE;
+	struct page_region runs[PROBE_PAGES];
+	int err;
+
+	*stored = 1;
+	err = protect_all(eye, base, length, runs, PROBE_PAGES, count_run, &found);
+	if (!err && found != 1)
+		err = err_set(EOPNOTSUPP, "PAGEMAP_SCAN does not tell pages apart");
+	return err;
+}
+
+static int try_file(int file)
 {
 	struct track_map map = { .fd = file, .length = PROBE_PAGES * TRACK_PAGE_SIZE };
 	struct eye eye;
@@ -219,9 +294,13 @@ static int try_file(int file, bool protected)
 	err = track_map_private(&map, NULL, &base);
 	if (err)
 		return err;
-	err = open_eye(&eye, base, map.length, protected);
+	err = open_eye(&eye, base, map.length);
 	if (!err) {
 		err = try_pages(&eye, base);
+		if (!err)
+			err = settle_pages(&eye, base);
+		if (!err)
+			err = try_pages(&eye, base);
 		close_eye(&eye);
 	}
 	munmap(base, map.length);
@@ -238,22 +317,9 @@ static int probe(void)
 	if (ftruncate(file, PROBE_PAGES * TRACK_PAGE_SIZE))
 		err = err_set(errno, "ftruncate: %s", strerror(errno));
 	else
-		err = try_file(file, false);
-	if (!err)
-		err = try_file(file, true);
+		err = try_file(file);
 	close(file);
 	return err;
-}
-
-/* There the pages that were never touched have entries in the page tables too. */
-static bool protects(uint64_t length)
-{
-	return length <= PROTECT_MAX;
-}
-
-static uint64_t walks(uint64_t length)
-{
-	return protects(length) ? length >> TRACK_PAGE_SHIFT : 0;
 }
 
 static int open_region(const struct track_map *map, struct tracker **out)
@@ -267,7 +333,7 @@ static int open_region(const struct track_map *map, struct tracker **out)
 	err = track_twin_open(&uffd->twin, &track_uffd, map);
 	if (err)
 		goto err_free;
-	err = open_eye(&uffd->eye, uffd->twin.tracker.base, map->length, protects(map->length));
+	err = open_eye(&uffd->eye, uffd->twin.tracker.base, map->length);
 	if (err)
 		goto err_twin;
 	*out = &uffd->twin.tracker;
@@ -289,8 +355,9 @@ static void close_region(struct tracker *tracker)
 	free(uffd);
 }
 
-static void add_run(struct uffd *uffd, const struct page_region *run)
+static void add_run(void *arg, const struct page_region *run)
 {
+	struct uffd *uffd = arg;
 	uint64_t base = (uintptr_t)uffd->twin.tracker.base;
 	uint64_t page, end = (run->end - base) >> TRACK_PAGE_SHIFT;
 
@@ -298,8 +365,43 @@ static void add_run(struct uffd *uffd, const struct page_region *run)
 		uffd->first_writes += pageset_add(&uffd->twin.collected, page);
 }
 
+static int settle_locked(struct uffd *uffd)
+{
+	const struct tracker *tracker = &uffd->twin.tracker;
+
+	return protect_all(&uffd->eye, tracker->base, tracker->length, uffd->runs, SCAN_RUNS,
+			   add_run, uffd);
+}
+
+static int settle(struct tracker *tracker)
+{
+	struct uffd *uffd = to_uffd(tracker);
+	int err;
+
+	pthread_mutex_lock(&uffd->twin.lock);
+	err = settle_locked(uffd);
+	pthread_mutex_unlock(&uffd->twin.lock);
+	return err;
+}
+
+static void tune(struct tracker *tracker, const struct track_cost *cost)
+{
+	struct uffd *uffd = to_uffd(tracker);
+
+	uffd->walk = track_cost_walk(cost, tracker->length);
+	uffd->settle = track_cost_settle(cost, tracker->length);
+}
+
+static uint64_t now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
 /* What a failing scan has protected before it failed is in the set already. */
-static int collect_written(struct uffd *uffd)
+static int scan_all(struct uffd *uffd)
 {
 	uint64_t at = (uintptr_t)uffd->twin.tracker.base, end = at + uffd->twin.tracker.length;
 	int i, n;
@@ -307,12 +409,44 @@ static int collect_written(struct uffd *uffd)
 	while (at < end) {
 		struct pm_scan_arg arg = { .start = at, .end = end };
 
+		ask_for_written(&uffd->eye, &arg);
 		n = scan(&uffd->eye, &arg, uffd->runs, SCAN_RUNS);
 		if (n < 0)
 			return n;
 		for (i = 0; i < n; i++)
 			add_run(uffd, &uffd->runs[i]);
 		at = arg.walk_end;
+	}
+	return 0;
+}
+
+/* A scan has taken so long.  Would it have been worth the while to have settled the region? */
+static bool is_time_to_settle(struct uffd *uffd, uint64_t took)
+{
+	uint64_t most = uffd->settle / SETTLE_SCANS + 1, less = uffd->walk;
+
+	if (took > less)
+		uffd->excess += took - less < most ? took - less : most;
+	else
+		uffd->excess -= less - took < uffd->excess ? less - took : uffd->excess;
+	return uffd->excess > uffd->settle;
+}
+
+static int collect_written(struct uffd *uffd)
+{
+	uint64_t begin;
+	int err;
+
+	if (uffd->eye.settled || !uffd->settle)
+		return scan_all(uffd);
+	begin = now();
+	err = scan_all(uffd);
+	if (err || !is_time_to_settle(uffd, now() - begin))
+		return err;
+	/* Otherwise it stays as it is, and what was found is in the set. */
+	if (settle_locked(uffd)) {
+		uffd->settle = 0;
+		err_clear();
 	}
 	return 0;
 }
@@ -346,13 +480,14 @@ const struct track_ops track_uffd = {
 	.flag = RVM_TRACK_UFFD,
 	.tracks = true,
 	.twin = true,
-	.walks = walks,
 	.probe = probe,
 	.open = open_region,
 	.close = close_region,
+	.settle = settle,
 	.collect = collect,
 	.end = track_twin_end,
 	.committed = track_twin_committed,
 	.keep = track_twin_committed,
 	.stats = stats,
+	.tune = tune,
 };

@@ -24,6 +24,7 @@
 
 #ifndef PAGEMAP_SCAN
 
+#define PAGE_IS_WPALLOWED	(1 << 0)
 #define PAGE_IS_WRITTEN		(1 << 1)
 #define PAGE_IS_FILE		(1 << 2)
 #define PAGE_IS_PRESENT		(1 << 3)

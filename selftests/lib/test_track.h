@@ -94,12 +94,11 @@ static inline uint64_t next_random(uint64_t *state)
 	return *state >> 33;
 }
 
-/* Fill the segment and map it, with a hole of @tail bytes behind; the error of open. */
-static inline int model_open_long(struct model *model, const char *name, uint64_t pages,
-				  bool strict, uint64_t tail)
+/* Fill the segment and map it; the error of open. */
+static inline int model_open(struct model *model, const char *name, uint64_t pages, bool strict)
 {
 	size_t size = pages * PAGE, i;
-	struct track_map map = { .length = size + tail, .strict = strict };
+	struct track_map map = { .length = size, .strict = strict };
 
 	memset(model, 0, sizeof(*model));
 	model->ops = ops_of(name);
@@ -119,11 +118,6 @@ static inline int model_open_long(struct model *model, const char *name, uint64_
 	if (map.fd < 0 || pwrite(map.fd, model->first, size, 0) != (ssize_t)size)
 		return -EIO;
 	return model->ops->open(&map, &model->tracker);
-}
-
-static inline int model_open(struct model *model, const char *name, uint64_t pages, bool strict)
-{
-	return model_open_long(model, name, pages, strict, 0);
 }
 
 static inline void model_close(struct model *model)

@@ -16,7 +16,7 @@ FIXTURE_VARIANT(track)
 {
 	const char *name;
 	bool syscalls;
-	uint64_t tail;
+	bool settled;
 };
 
 FIXTURE_VARIANT_ADD(track, kmod)
@@ -31,12 +31,11 @@ FIXTURE_VARIANT_ADD(track, uffd)
 	.syscalls = true,
 };
 
-/* Too long to be protected as a whole. */
-FIXTURE_VARIANT_ADD(track, uffd_long)
+FIXTURE_VARIANT_ADD(track, uffd_settled)
 {
 	.name = "uffd",
 	.syscalls = true,
-	.tail = 5ULL << 30,
+	.settled = true,
 };
 
 FIXTURE_VARIANT_ADD(track, sigsegv)
@@ -46,10 +45,11 @@ FIXTURE_VARIANT_ADD(track, sigsegv)
 
 FIXTURE_SETUP(track)
 {
-	ASSERT_EQ(0, model_open_long(&self->model, variant->name, REGION_PAGES, false,
-				     variant->tail)) {
+	ASSERT_EQ(0, model_open(&self->model, variant->name, REGION_PAGES, false)) {
 		TH_LOG("%s", err_text());
 	}
+	if (variant->settled)
+		ASSERT_EQ(0, self->model.ops->settle(self->model.tracker));
 }
 
 FIXTURE_TEARDOWN(track)

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Tracker uffd settles a region when its scans take too long, and loses no store by that. */
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include "api.h"
+#include "test_track.h"
+#include "track_cost.h"
+
+#define REGION_PAGES	4096
+#define UFFD_WP		(1ULL << 57)	/* of an entry of /proc/self/pagemap */
+#define ROUNDS		100
+
+FIXTURE(settle)
+{
+	struct model model;
+};
+
+/* Where userfaultfd has no asynchronous mode there is nothing to test. */
+FIXTURE_SETUP(settle)
+{
+	if (tracker_expected("uffd")) {
+		ASSERT_EQ(0, model_open(&self->model, "uffd", REGION_PAGES, false)) {
+			TH_LOG("%s", err_text());
+		}
+	}
+}
+
+FIXTURE_TEARDOWN(settle)
+{
+	if (self->model.tracker)
+		model_close(&self->model);
+}
+
+/* Only in a settled region a page that was never touched is protected. */
+static bool is_settled(struct model *model)
+{
+	int fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	uint64_t entry, at = (uintptr_t)model_at(model, (REGION_PAGES - 1) * PAGE) / PAGE;
+
+	must(fd >= 0 && pread(fd, &entry, sizeof(entry), at * sizeof(entry)) == sizeof(entry));
+	close(fd);
+	return entry & UFFD_WP;
+}
+
+/* So much is a walk over a settled region said to cost, and to settle one. */
+static void tell_costs(struct model *model, uint32_t walk, uint32_t settle)
+{
+	struct track_cost cost = { .walk = walk, .settle = settle };
+
+	model->ops->tune(model->tracker, &cost);
+}
+
+/* A transaction that stores to pages of the front half. */
+static void transact(struct __test_metadata *_metadata, struct model *model, int round)
+{
+	uint64_t page = round * 7 % (REGION_PAGES / 2);
+
+	ASSERT_EQ(0, model_begin(model));
+	model_store(model, page * PAGE + 3, &round, sizeof(round));
+	model_store(model, (page + 100) * PAGE, &round, sizeof(round));
+	ASSERT_EQ(0, model_collect(model));
+	ASSERT_EQ(2, model->n_seen);
+	ASSERT_EQ(0, model_commit(model, round + 1));
+	ASSERT_TRUE(model_live_ok(model));
+}
+
+TEST_F(settle, as_long_as_scans_are_cheap_a_region_is_not_settled)
+{
+	struct model *model = &self->model;
+	int round;
+
+	if (!model->tracker)
+		return;
+	tell_costs(model, 1U << 30, 1);
+	for (round = 0; round < ROUNDS; round++)
+		transact(_metadata, model, round);
+	EXPECT_FALSE(is_settled(model));
+}
+
+TEST_F(settle, without_costs_a_region_is_not_settled)
+{
+	struct model *model = &self->model;
+	int round;
+
+	if (!model->tracker)
+		return;
+	for (round = 0; round < ROUNDS; round++)
+		transact(_metadata, model, round);
+	EXPECT_FALSE(is_settled(model));
+}
+
+/* The walk costs nothing, so each scan takes too long; but eight must, and each round has two. */
+TEST_F(settle, when_scans_were_dear_often_enough_a_region_is_settled)
+{
+	struct model *model = &self->model;
+	int round;
+
+	if (!model->tracker)
+		return;
+	tell_costs(model, 0, 16);
+	for (round = 0; round < 3; round++)
+		transact(_metadata, model, round);
+	EXPECT_FALSE(is_settled(model));
+	for (; round < ROUNDS && !is_settled(model); round++)
+		transact(_metadata, model, round);
+	EXPECT_TRUE(is_settled(model));
+	for (; round < 2 * ROUNDS; round++)
+		transact(_metadata, model, round);
+}
+
+static atomic_bool over;
+
+/* Pages are stored to once each, so that none that is lost is found by a later store. */
+static void *store_all_over(void *arg)
+{
+	struct model *model = arg;
+	uint64_t page;
+
+	for (page = 0; page < REGION_PAGES; page++) {
+		volatile char *byte = model_at(model, page * PAGE);
+
+		++*byte;
+		if (page % 8 == 0)
+			usleep(10);
+	}
+	over = true;
+	return NULL;
+}
+
+static int note_page(void *arg, const struct track_page *page)
+{
+	((bool *)arg)[page->page] = true;
+	return 0;
+}
+
+TEST_F(settle, what_is_stored_while_a_region_is_being_settled_is_found)
+{
+	static bool seen[REGION_PAGES];
+	struct model *model = &self->model;
+	uint64_t page, lost = 0;
+	pthread_t thread;
+	int settles = 0;
+
+	if (!model->tracker)
+		return;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, store_all_over, model));
+	while (!over || !settles) {
+		ASSERT_EQ(0, model->ops->settle(model->tracker));
+		settles++;
+	}
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	ASSERT_EQ(0, model->ops->collect(model->tracker, 1, note_page, seen));
+	for (page = 0; page < REGION_PAGES; page++)
+		lost += !seen[page];
+	EXPECT_EQ(0, lost);
+	EXPECT_LT(1, settles);
+}
+
+TEST_HARNESS_MAIN

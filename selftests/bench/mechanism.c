@@ -3,9 +3,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/userfaultfd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -19,6 +22,7 @@
 
 static char *memory, *other;
 static char ramfs[PATH_MAX];
+static int uffd;
 
 static char *map(int fd)
 {
@@ -114,6 +118,64 @@ static void protect(void)
 		die("mprotect", strerror(errno));
 }
 
+static int protect_by_uffd(char *at, size_t length, bool protect)
+{
+	struct uffdio_writeprotect wp = {
+		.range = { .start = (uintptr_t)at, .len = length },
+		.mode = protect ? UFFDIO_WRITEPROTECT_MODE_WP : 0,
+	};
+
+	return ioctl(uffd, UFFDIO_WRITEPROTECT, &wp);
+}
+
+static void unprotect_by_uffd(int number, siginfo_t *info, void *context)
+{
+	char *page = (char *)((unsigned long)info->si_addr & -WORKLOAD_PAGE);
+
+	(void)number;
+	(void)context;
+	if (page < memory || page >= memory + LENGTH ||
+	    protect_by_uffd(page, WORKLOAD_PAGE, false))
+		_exit(1);
+}
+
+/* Of memory that has no file: the kernel sends this signal for no private page of most files. */
+static bool open_uffd(const char *dir)
+{
+	struct sigaction action = { .sa_sigaction = unprotect_by_uffd, .sa_flags = SA_SIGINFO };
+	struct uffdio_api api = {
+		.api = UFFD_API,
+		.features = UFFD_FEATURE_SIGBUS | UFFD_FEATURE_PAGEFAULT_FLAG_WP,
+	};
+	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_WP };
+
+	uffd = syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY);
+	if (uffd < 0)
+		return false;
+	open_memory(dir);
+	reg.range = (struct uffdio_range) { .start = (uintptr_t)memory, .len = LENGTH };
+	if (ioctl(uffd, UFFDIO_API, &api) || ioctl(uffd, UFFDIO_REGISTER, &reg)) {
+		close_memory();
+		close(uffd);
+		return false;
+	}
+	sigaction(SIGBUS, &action, NULL);
+	return true;
+}
+
+static void close_uffd(void)
+{
+	signal(SIGBUS, SIG_DFL);
+	close_memory();
+	close(uffd);
+}
+
+static void protect_all_by_uffd(void)
+{
+	if (protect_by_uffd(memory, LENGTH, true))
+		die("UFFDIO_WRITEPROTECT", strerror(errno));
+}
+
 static bool open_shared(const char *dir)
 {
 	char path[PATH_MAX];
@@ -168,6 +230,7 @@ const struct mechanism mechanisms[] = {
 	{ "page compare", open_memory, NULL, compare_all, close_memory },
 	{ "system call", NULL, NULL, call_all, NULL },
 	{ "SIGSEGV and mprotect", open_signals, protect, store_all, close_signals },
+	{ "SIGBUS and UFFDIO_WRITEPROTECT", open_uffd, protect_all_by_uffd, store_all, close_uffd },
 	{ "write fault of ramfs", open_ramfs, map_readonly, store_all, close_ramfs },
 	{ "write fault of a file", open_shared, map_readonly, store_all, close_shared },
 	{ 0 }

@@ -526,8 +526,7 @@ TEST_F_TIMEOUT(salvage, changes_nothing_before_the_copy_is_made, 600)
 
 			put_broken(s, b);
 			remember(&self->disk);
-			mem.fail_at = at;
-			mem.fail_err = -EIO;
+			mem_fail(at, -EIO, false);
 			n = salvaged(s);
 			failed = mem.failed;
 			mem_heal();

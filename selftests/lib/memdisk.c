@@ -487,6 +487,14 @@ void mem_heal(void)
 	mem.failed = 0;
 }
 
+void mem_fail(unsigned int at, int err, bool on)
+{
+	mem.calls = 0;
+	mem.fail_at = at;
+	mem.fail_err = err;
+	mem.fail_on = on;
+}
+
 void mem_install(void)
 {
 	int i;

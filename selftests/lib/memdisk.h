@@ -129,6 +129,14 @@ extern struct mem mem;
 /** mem_install() - an empty disk; all calls of the library go there from now on */
 void mem_install(void);
 
+/**
+ * mem_fail() - a call fails from here on
+ * @at: its number, from 1; 0: none does
+ * @err: with this negative errno, or MEM_SHORT
+ * @on: so do all after it
+ */
+void mem_fail(unsigned int at, int err, bool on);
+
 /** mem_heal() - no call fails and power stays from here on */
 void mem_heal(void);
 

@@ -39,6 +39,22 @@ static inline int64_t recovered(unsigned int most)
 	return number < 0 ? -ENOMSG : number;
 }
 
+/* Opens the log and recovers, one call of which fails. */
+static inline int recover_failing(unsigned int at)
+{
+	struct log *log;
+	int err;
+
+	err = log_open(LOG, 0, false, &log);
+	if (err)
+		return err;
+	mem_fail(at, -EIO, false);
+	err = recover_log(log, NULL, NULL, NULL);
+	mem_heal();
+	log_close(log);
+	return err;
+}
+
 /*
  * struct crashed - a log that was not closed: transactions 1 to 12, each flushed, then 13 to 20 in
  * one flush

@@ -264,10 +264,7 @@ TEST_F_TIMEOUT(faults, of_each_call, 300)
 		memset(run, 0, sizeof(*run));
 		run->incremental = variant->incremental;
 		ASSERT_EQ(0, put_disk());
-		mem.calls = 0;
-		mem.fail_at = at;
-		mem.fail_err = variant->err;
-		mem.fail_on = variant->for_good;
+		mem_fail(at, variant->err, variant->for_good);
 		ok = live(run);
 		failed = mem.failed;
 		told += !ok;

@@ -285,6 +285,22 @@ FIXTURE_TEARDOWN(commit)
 	rmdir(self->dir);
 }
 
+static void use_ops(FIXTURE_DATA(commit) *self, const struct track_ops *ops)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		self->fake[i]->base.ops = ops;
+}
+
+/* An explicit transaction beside the tracked one, with a range of its own. */
+static int begin_declared(char *bytes, uint64_t length, struct tx **tx)
+{
+	int err = tx_begin(&txs, true, tx);
+
+	return err ? err : tx_set_range(&txs, *tx, bytes, length);
+}
+
 static bool all_are(const char *bytes, char byte, size_t length)
 {
 	while (length && *bytes == byte) {
@@ -326,10 +342,8 @@ TEST_F(commit, the_first_of_two_errors_at_the_end_is_told)
 TEST_F(commit, regions_of_one_kind_end_together_and_of_another_for_themselves)
 {
 	uint64_t lsn = 0;
-	int i;
 
-	for (i = 0; i < 2; i++)
-		self->fake[i]->base.ops = &whole_ops;
+	use_ops(self, &whole_ops);
 	ASSERT_EQ(0, commit(&txs, &self->tr, self->tx, true, &lsn));
 	EXPECT_EQ(1, self->fake[0]->at_once);
 	EXPECT_EQ(1, self->fake[1]->ended);
@@ -371,10 +385,8 @@ TEST_F(commit, more_regions_than_can_end_together_end_in_turns)
 TEST_F(commit, a_transaction_that_met_another_is_rolled_back)
 {
 	uint64_t lsn = 0;
-	int i;
 
-	for (i = 0; i < 2; i++)
-		self->fake[i]->base.ops = &whole_ops;
+	use_ops(self, &whole_ops);
 	self->fake[1]->met = true;
 	EXPECT_EQ(-EDEADLK, commit(&txs, &self->tr, self->tx, true, &lsn));
 	EXPECT_NE(NULL, strstr(err_text(), self->seg_paths[1]));
@@ -393,10 +405,8 @@ TEST_F(commit, what_another_stored_to_is_restored_as_a_whole)
 	char *declared = self->fake[1]->live + 10;
 	struct tx *other;
 
-	self->fake[0]->base.ops = &whole_ops;
-	self->fake[1]->base.ops = &whole_ops;
-	ASSERT_EQ(0, tx_begin(&txs, true, &other));
-	ASSERT_EQ(0, tx_set_range(&txs, other, declared, 100));
+	use_ops(self, &whole_ops);
+	ASSERT_EQ(0, begin_declared(declared, 100, &other));
 	self->fake[1]->met = true;
 	EXPECT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
 	EXPECT_EQ(1, self->fake[1]->restored);
@@ -503,8 +513,7 @@ TEST_F(commit, an_abort_that_fails_in_one_region_is_made_in_the_other)
 
 TEST_F(commit, who_can_restore_is_asked_to_and_its_error_is_told)
 {
-	self->fake[0]->base.ops = &restoring_ops;
-	self->fake[1]->base.ops = &restoring_ops;
+	use_ops(self, &restoring_ops);
 	self->fake[0]->restore_err = -EIO;
 	EXPECT_EQ(-EIO, abort_tx(&txs, &self->tr, self->tx));
 	EXPECT_EQ(1, self->fake[0]->restored);
@@ -517,10 +526,8 @@ TEST_F(commit, beside_an_explicit_transaction_the_other_bytes_are_put_back)
 	char *declared = self->fake[0]->live + 5000;
 	struct tx *other;
 
-	self->fake[0]->base.ops = &restoring_ops;
-	self->fake[1]->base.ops = &restoring_ops;
-	ASSERT_EQ(0, tx_begin(&txs, true, &other));
-	ASSERT_EQ(0, tx_set_range(&txs, other, declared, 100));
+	use_ops(self, &restoring_ops);
+	ASSERT_EQ(0, begin_declared(declared, 100, &other));
 	memset(declared, 'd', 100);
 	EXPECT_EQ(0, abort_tx(&txs, &self->tr, self->tx));
 	EXPECT_EQ(0, self->fake[0]->restored);

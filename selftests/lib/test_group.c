@@ -348,6 +348,14 @@ static int fill_ring(struct log *log)
 	return err;
 }
 
+/* The same, and that much is merged. */
+static int fill_both(struct log *log, uint64_t spooled)
+{
+	int err = fill_ring(log);
+
+	return err ? err : spool_long(log, spooled);
+}
+
 static int freeze(struct log *log, uint64_t ignored)
 {
 	log_freeze(log);
@@ -422,8 +430,7 @@ TEST_F(groups, a_full_ring_is_written_before_the_spool_gets_in)
 	struct log_state state;
 	struct call call;
 
-	ASSERT_EQ(0, fill_ring(self->log));
-	ASSERT_EQ(0, spool_long(self->log, 400));
+	ASSERT_EQ(0, fill_both(self->log, 400));
 	ASSERT_EQ(0, begin_call(&call, self->log, 128, append_long));
 	ASSERT_TRUE(have_begun(1));
 	EXPECT_TRUE(is_out(&call));
@@ -442,8 +449,7 @@ TEST_F(groups, a_spool_that_just_fits_gets_in_before_the_ring_is_written)
 	struct log_state state;
 	struct call call;
 
-	ASSERT_EQ(0, fill_ring(self->log));
-	ASSERT_EQ(0, spool_long(self->log, 128));
+	ASSERT_EQ(0, fill_both(self->log, 128));
 	ASSERT_EQ(0, begin_call(&call, self->log, 128, append_long));
 	ASSERT_TRUE(have_begun(1));
 	log_state(self->log, &state);
@@ -457,8 +463,7 @@ TEST_F(groups, a_spool_that_is_full_waits_for_the_ring_as_well)
 	struct log_state state;
 	struct call call;
 
-	ASSERT_EQ(0, fill_ring(self->log));
-	ASSERT_EQ(0, spool_long(self->log, 400));
+	ASSERT_EQ(0, fill_both(self->log, 400));
 	ASSERT_EQ(0, begin_call(&call, self->log, 4000, spool_long));
 	ASSERT_TRUE(have_begun(1));
 	EXPECT_TRUE(is_out(&call));
@@ -518,8 +523,7 @@ TEST_F(groups, who_waits_for_room_is_told_of_the_error)
 {
 	uint64_t lsn = 0;
 
-	ASSERT_EQ(0, fill_ring(self->log));
-	ASSERT_EQ(0, spool_long(self->log, 400));
+	ASSERT_EQ(0, fill_both(self->log, 400));
 	os.pwritev = failing_pwritev;
 	EXPECT_EQ(-EIO, append_long(self->log, 128));
 	EXPECT_EQ(-EIO, log_flush(self->log, lsn));
@@ -527,8 +531,7 @@ TEST_F(groups, who_waits_for_room_is_told_of_the_error)
 	EXPECT_EQ(-EIO, log_close(self->log));
 	os.pwritev = mem_pwritev;
 	ASSERT_EQ(0, open_log(0, &self->log));
-	ASSERT_EQ(0, fill_ring(self->log));
-	ASSERT_EQ(0, spool_long(self->log, 400));
+	ASSERT_EQ(0, fill_both(self->log, 400));
 	os.pwritev = failing_pwritev;
 	EXPECT_EQ(-EIO, spool_long(self->log, 4000));
 	EXPECT_EQ(-EIO, log_close(self->log));
@@ -550,9 +553,7 @@ TEST_F(groups, a_record_on_its_way_that_fails_is_told)
 					   .data = zeros };
 	let_all_end();
 	for (fail = 1, err = -1; err; fail++) {
-		mem.calls = 0;
-		mem.fail_at = fail;
-		mem.fail_err = -EIO;
+		mem_fail(fail, -EIO, false);
 		os.pwritev = mem_pwritev;
 		err = log_append(self->log, fail, r, ARRAY_SIZE(r), &lsn);
 		mem_heal();

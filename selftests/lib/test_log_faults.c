@@ -207,10 +207,7 @@ TEST_F_TIMEOUT(faults, every_call, 300)
 
 			ASSERT_EQ(0, make_disk(AREA));
 			mem.sync_writes = variant->sync_writes;
-			mem.calls = 0;
-			mem.fail_at = at;
-			mem.fail_err = variant->err;
-			mem.fail_on = variant->for_good;
+			mem_fail(at, variant->err, variant->for_good);
 			err = run_workload(COUNT, &run);
 			ASSERT_NE(0, err) {
 				TH_LOG("call %u failed and nobody heard of it", at);
@@ -248,10 +245,7 @@ TEST(short_and_interrupted_transfers_are_continued)
 			int err;
 
 			ASSERT_EQ(0, make_disk(AREA));
-			mem.calls = 0;
-			mem.fail_at = at;
-			mem.fail_err = how[i].err;
-			mem.fail_on = how[i].on;
+			mem_fail(at, how[i].err, how[i].on);
 			err = run_workload(COUNT, &run);
 			/* an interrupted sync is a failed one: it is not tried again */
 			if (err && how[i].err == -EINTR) {
@@ -361,8 +355,7 @@ TEST(create_with_any_failing_call_leaves_no_log_behind)
 		int err;
 
 		mem_install();
-		mem.fail_at = at;
-		mem.fail_err = -EIO;
+		mem_fail(at, -EIO, false);
 		err = log_create(LOG, AREA, 0600, false, NULL, NULL);
 		if (!mem.failed) {
 			ASSERT_EQ(0, err);

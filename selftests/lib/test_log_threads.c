@@ -239,9 +239,7 @@ TEST(a_failed_flush_fails_for_all_who_wait)
 
 	ASSERT_EQ(0, make_disk(4 << 20));
 	ASSERT_EQ(0, open_log(0, &s.log));
-	mem.calls = 0;
-	mem.fail_at = 50;
-	mem.fail_err = -EIO;
+	mem_fail(50, -EIO, false);
 	for (i = 0; i < THREADS; i++) {
 		workers[i].shared = &s;
 		workers[i].number = i;

@@ -102,10 +102,7 @@ TEST_F(reader, what_cannot_be_read_is_an_error_whoever_asks)
 
 	ASSERT_EQ(0, before(self, self->crashed.after.durable, &record, &why));
 	self->reader.view.length = 0;
-	mem.calls = 0;
-	mem.fail_at = 1;
-	mem.fail_err = -EIO;
-	mem.fail_on = true;
+	mem_fail(1, -EIO, true);
 	EXPECT_EQ(-EIO, before(self, self->crashed.after.durable, &record, &why));
 	EXPECT_EQ(-EIO, reader_ranges(&self->reader, &record, true, count_ranges, &n));
 	EXPECT_EQ(0, n);

@@ -106,8 +106,7 @@ TEST_F(recover, a_failing_call_is_an_error_and_nothing_is_lost)
 		int64_t number;
 
 		put_back(&self->crashed);
-		mem.fail_at = at;
-		mem.fail_err = -EIO;
+		mem_fail(at, -EIO, false);
 		number = recovered(MOST);
 		if (number >= 0) {
 			ASSERT_EQ(0, atomic_load(&mem.failed));

@@ -215,8 +215,7 @@ TEST_F_TIMEOUT(long_log, a_failing_call_is_an_error_and_nothing_is_lost, 300)
 			int err;
 
 			restore_all(self->image, self->segment);
-			mem.fail_at = at;
-			mem.fail_err = errs[i];
+			mem_fail(at, errs[i], false);
 			err = recovers();
 			ASSERT_EQ(err && errs[i] == -EIO ? -EIO : 0, err);
 			ASSERT_TRUE(!err || strstr(err_text(), "failed"));

@@ -178,9 +178,7 @@ TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
 	ASSERT_EQ(0, make_big(&log, &id));
 	ASSERT_EQ(0, append_ranges(log, id, 100, model));
 	for (at = 1; err; at += 1 + at / 20) {
-		mem.calls = 0;
-		mem.fail_at = at;
-		mem.fail_err = -EIO;
+		mem_fail(at, -EIO, false);
 		err = apply_odd_pages(log);
 		mem_heal();
 		ASSERT_TRUE(!err || err == -EIO);
@@ -277,13 +275,7 @@ TEST(of_two_segments_each_call_may_fail)
 	image = mem_save(LOG);
 	for (at = 1; err; at++) {
 		mem_restore(LOG, image);
-		ASSERT_EQ(0, log_open(LOG, 0, false, &log));
-		mem.calls = 0;
-		mem.fail_at = at;
-		mem.fail_err = -EIO;
-		err = recover_log(log, NULL, NULL, NULL);
-		mem_heal();
-		log_close(log);
+		err = recover_failing(at);
 		ASSERT_TRUE(!err || err == -EIO);
 	}
 	EXPECT_LT(8, at);

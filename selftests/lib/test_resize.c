@@ -271,9 +271,7 @@ TEST_F(change, may_fail_at_every_call)
 			if (errors[i / 2] == -EINTR && i % 2)
 				continue;	/* interrupted for ever is no end */
 			put_back(self);
-			mem.fail_at = at;
-			mem.fail_err = errors[i / 2];
-			mem.fail_on = i % 2;
+			mem_fail(at, errors[i / 2], i % 2);
 			err = log_resize(LOG, variant->to, NULL, NULL);
 			mem_heal();
 			size = area_size();

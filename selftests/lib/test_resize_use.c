@@ -528,9 +528,7 @@ TEST_F(change, may_fail_at_every_call)
 			if (errors[i / 2] == -EINTR && i % 2)
 				continue;	/* interrupted for ever is no end */
 			ASSERT_EQ(0, put_back(self, &use));
-			mem.fail_at = at;
-			mem.fail_err = errors[i / 2];
-			mem.fail_on = i % 2;
+			mem_fail(at, errors[i / 2], i % 2);
 			err = log_resize_in_use(use.log, &use.tr, variant->to);
 			mem_heal();
 			if (!log_error(use.log)) {

@@ -58,8 +58,7 @@ static int attempt(unsigned int power_at, unsigned int fail_at, int error)
 	os.allocate = counted_allocate;
 	mem_heal();
 	mem.power_at = power_at;
-	mem.fail_at = fail_at;
-	mem.fail_err = error;
+	mem_fail(fail_at, error, false);
 	err = grow_and_commit(log);
 	if (!power_at && !fail_at)
 		return log_close(log);

@@ -90,10 +90,7 @@ TEST_F(survey, ends_with_the_error_of_who_looks_on)
 TEST_F(survey, a_log_that_fits_into_the_window_is_read_once_or_not_at_all)
 {
 	end_at = 0;
-	mem.calls = 0;
-	mem.fail_at = 1;
-	mem.fail_err = -EIO;
-	mem.fail_on = true;
+	mem_fail(1, -EIO, true);
 	EXPECT_EQ(-EIO, look(self, false));
 	mem_heal();
 	EXPECT_EQ(0, look(self, false));
@@ -142,9 +139,7 @@ TEST_F(survey, what_it_found_is_recovered_or_an_error)
 		bool memory = fault % 2;
 
 		ASSERT_EQ(0, log_open(LOG, 0, false, &self->log));
-		mem.calls = 0;
-		mem.fail_at = memory ? 0 : fault / 2;
-		mem.fail_err = -EIO;
+		mem_fail(memory ? 0 : fault / 2, -EIO, false);
 		fail_memory(memory ? fault / 2 + 1 : 0, false);
 		err = recover_runs(self->log, runs, n, survey_end(&self->survey), &stats);
 		fail_memory(0, false);
@@ -262,9 +257,7 @@ TEST_F(wide, a_survey_tells_of_each_read_that_fails)
 	ASSERT_EQ(0, log_open(LOG, 0, true, &log));
 	log_status(log, &status);
 	for (at = 1; err; at++) {
-		mem.calls = 0;
-		mem.fail_at = at;
-		mem.fail_err = -EIO;
+		mem_fail(at, -EIO, false);
 		err = survey_log(&survey, log_file(log), &status, &ops);
 		mem_heal();
 		ASSERT_TRUE(!err || err == -EIO);
@@ -278,19 +271,11 @@ TEST_F(wide, a_survey_tells_of_each_read_that_fails)
 
 TEST_F(wide, recovery_tells_of_each_read_that_fails_before_it_calls_a_log_damaged)
 {
-	struct log *log;
 	unsigned int at;
 	int err = -EIO;
 
-	for (at = 1; err == -EIO; at++) {
-		ASSERT_EQ(0, log_open(LOG, 0, false, &log));
-		mem.calls = 0;
-		mem.fail_at = at;
-		mem.fail_err = -EIO;
-		err = recover_log(log, NULL, NULL, NULL);
-		mem_heal();
-		log_close(log);
-	}
+	for (at = 1; err == -EIO; at++)
+		err = recover_failing(at);
 	EXPECT_EQ(-EUCLEAN, err);
 	EXPECT_LT(4, at);
 }

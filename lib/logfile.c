@@ -249,12 +249,12 @@ int logfile_read_lsn(const struct logfile *file, uint64_t lsn, void *buf, size_t
 	return err;
 }
 
-/* Cuts the first @n bytes out of [@from, ...) of two buffers. */
-static int cut(const struct iovec *iov, int count, size_t from, size_t n, struct iovec out[2])
+/* Cuts [@from, @from + @n) out of two buffers that are as long. */
+static int cut(const struct iovec *iov, size_t from, size_t n, struct iovec out[2])
 {
 	int used = 0;
 
-	for (; count && n; iov++, count--) {
+	for (; n; iov++) {
 		size_t have = iov->iov_len;
 
 		if (from >= have) {
@@ -278,7 +278,7 @@ int logfile_write_lsn(struct logfile *file, uint64_t lsn, const struct iovec *io
 
 	while (done < length && !err) {
 		size_t n = until_wrap(file, lsn + done, length - done);
-		int parts = cut(iov, count, done, n, part);
+		int parts = cut(iov, done, n, part);
 
 		err = write_iov(file, logfile_position(file, lsn + done), part, parts);
 		done += n;

@@ -27,7 +27,9 @@ void tail_check(const struct tail *t)
 /* A spool has half of its memory in the ring, so that one can be written while it fills. */
 static uint32_t spool_size(size_t ring_size)
 {
-	return ring_size / 4 < SPOOL_MAX ? ring_size / 4 : SPOOL_MAX;
+	size_t quarter = ring_size / 4;
+
+	return quarter < SPOOL_MAX ? quarter : SPOOL_MAX;
 }
 
 static int make_memory(struct tail *t)
@@ -167,7 +169,6 @@ void tail_fail(struct tail *t, int err)
 	tail_tell(t);
 	for (i = 0; i < TAIL_GROUPS + 1; i++)
 		pthread_cond_broadcast(&t->done[i]);
-	pthread_cond_broadcast(&t->work);
 }
 
 int tail_poison(struct tail *t, int err)

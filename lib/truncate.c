@@ -584,31 +584,38 @@ static int make_steps(struct truncator *tr, bool urgent)
 	return truncate_log(tr);
 }
 
-/* An error is not lost: who finds the log full truncates by itself and is told. */
+/*
+ * What is wanted, with the lock left meanwhile.  An error is not lost: who finds the log full
+ * truncates by itself and is told.
+ */
+static void work(struct truncator *tr)
+{
+	bool urgent = tr->urgent;
+	int err;
+
+	tr->urgent = false;
+	pthread_mutex_unlock(&tr->wake_lock);
+	if (!urgent)
+		statistics_truncation(STATISTICS_BY_THREAD);
+	if (__atomic_load_n(&tr->incremental, __ATOMIC_RELAXED))
+		err = make_steps(tr, urgent);
+	else
+		err = truncate_log(tr);
+	tell_room(tr, err);
+	pthread_mutex_lock(&tr->wake_lock);
+	tr->wanted = tr->urgent;	/* what was asked for since then */
+}
+
 static void *run(void *arg)
 {
 	struct truncator *tr = arg;
 
 	pthread_mutex_lock(&tr->wake_lock);
 	while (!tr->stop) {
-		bool urgent = tr->urgent;
-		int err;
-
-		if (!tr->wanted) {
-			pthread_cond_wait(&tr->wake, &tr->wake_lock);
-			continue;
-		}
-		tr->urgent = false;
-		pthread_mutex_unlock(&tr->wake_lock);
-		if (!urgent)
-			statistics_truncation(STATISTICS_BY_THREAD);
-		if (__atomic_load_n(&tr->incremental, __ATOMIC_RELAXED))
-			err = make_steps(tr, urgent);
+		if (tr->wanted)
+			work(tr);
 		else
-			err = truncate_log(tr);
-		tell_room(tr, err);
-		pthread_mutex_lock(&tr->wake_lock);
-		tr->wanted = tr->urgent;	/* what was asked for since then */
+			pthread_cond_wait(&tr->wake, &tr->wake_lock);
 	}
 	pthread_mutex_unlock(&tr->wake_lock);
 	return NULL;

@@ -506,6 +506,25 @@ TEST(while_commits_wait_pages_go_through_the_cache_and_the_head_moves_once)
 	end_flow(segment);
 }
 
+static int note_moves(void *arg, uint64_t tail)
+{
+	*(uint64_t *)arg = game.tr.moves;
+	return log_set_head(game.log, tail);
+}
+
+/* A commit that found the log full does not wait until all is written. */
+TEST(who_waits_for_room_tries_again_after_each_turn)
+{
+	struct segment *segment;
+	uint64_t turns = 0;
+
+	ASSERT_EQ(0, start_flow(&segment));
+	ASSERT_EQ(0, truncate_empty(&game.tr, note_moves, &turns));
+	EXPECT_LT(2, turns);
+	EXPECT_EQ(turns + 1, game.tr.moves);
+	end_flow(segment);
+}
+
 /* Beside commits a write is on the disk when the next one begins. */
 TEST(beside_commits_pages_go_past_the_cache)
 {
@@ -600,12 +619,55 @@ TEST(an_epoch_takes_from_the_log_only_what_is_blocked)
 	end_game();
 }
 
+/*
+ * until_memory_lasts() - truncate with each allocation failing in turn, until none does: it is
+ * told, the head stays, and nothing is left behind; how many failed, or -1
+ */
+static int until_memory_lasts(int (*truncate)(void))
+{
+	uint64_t before = head();
+	int at, err;
+
+	for (at = 0;; at++) {
+		fail_memory(at + 1, false);
+		err = truncate();
+		fail_memory(0, false);
+		if ((err && err != -ENOMEM) || game.region.busy.count)
+			return -1;
+		if (!err)
+			return at;
+		if (head() != before)
+			return -1;
+	}
+}
+
+static int make_epoch(void)
+{
+	return truncate_log(&game.tr);
+}
+
+static int make_step(void)
+{
+	bool moved = false;
+	int err;
+
+	err = increment_step(&game.tr, &moved);
+	return moved == !err ? err : -ENOMSG;
+}
+
+/* An epoch that writes no page, as all are busy. */
+static int make_busy_epoch(void)
+{
+	int err;
+
+	err = truncate_log(&game.tr);
+	return dirty_count(&game.region.dirty) == MANY ? err : -ENOMSG;
+}
+
 TEST(an_epoch_without_memory_frees_nothing_and_keeps_what_is_blocked)
 {
 	unsigned char old[SEG_SIZE];
-	uint64_t n, lsn = 0, before;
-	unsigned int at;
-	int err = -ENOMEM;
+	uint64_t n, lsn = 0;
 
 	ASSERT_EQ(0, start_game(131072, false));
 	game.epochs = true;
@@ -614,17 +676,7 @@ TEST(an_epoch_without_memory_frees_nothing_and_keeps_what_is_blocked)
 	for (n = 0; n < 6; n += 2)
 		game.blocked[n] = true;
 	memcpy(old, game.memory, SEG_SIZE);
-	before = head();
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = truncate_log(&game.tr);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-		ASSERT_EQ(0, game.region.busy.count);
-		if (err)
-			ASSERT_EQ(before, head());
-	}
-	EXPECT_LT(8, at);
+	EXPECT_LT(6, until_memory_lasts(make_epoch));
 	ASSERT_EQ(0, game.wrong);
 	ASSERT_EQ(log_durable(game.log), head());
 	ASSERT_EQ(3, dirty_count(&game.region.dirty));
@@ -634,25 +686,12 @@ TEST(an_epoch_without_memory_frees_nothing_and_keeps_what_is_blocked)
 
 TEST(a_step_without_memory_moves_nothing)
 {
-	uint64_t lsn = 0, before;
-	unsigned int at;
-	bool moved;
-	int err = -ENOMEM;
+	uint64_t lsn = 0;
 
 	ASSERT_EQ(0, start_game(131072, false));
 	ASSERT_EQ(0, commit_number(1, &lsn));
 	ASSERT_EQ(0, log_flush(game.log, lsn));
-	before = head();
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = increment_step(&game.tr, &moved);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-		ASSERT_EQ(!err, moved);
-		if (err)
-			ASSERT_EQ(before, head());
-	}
-	EXPECT_LT(4, at);
+	EXPECT_LT(2, until_memory_lasts(make_step));
 	ASSERT_EQ(0, game.wrong);
 	ASSERT_EQ(log_durable(game.log), head());
 	end_game();
@@ -816,24 +855,10 @@ static bool copy_nothing(void *arg, struct region *region, const uint64_t *pages
 TEST(an_epoch_whose_busy_pages_find_no_memory_frees_nothing)
 {
 	struct segment *segment;
-	uint64_t before;
-	unsigned int at;
-	int err = -ENOMEM;
 
 	ASSERT_EQ(0, start_flow(&segment));
 	game.tr.copy = copy_nothing;
-	before = head();
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = truncate_log(&game.tr);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-		ASSERT_EQ(0, game.region.busy.count);
-		ASSERT_EQ(MANY, dirty_count(&game.region.dirty));
-		if (err)
-			ASSERT_EQ(before, head());
-	}
-	EXPECT_LT(8, at);
+	EXPECT_LT(6, until_memory_lasts(make_busy_epoch));
 	EXPECT_EQ(log_durable(game.log), head());
 	end_flow(segment);
 }

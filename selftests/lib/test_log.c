@@ -466,6 +466,31 @@ TEST_F(log, where_there_is_no_direct_io_the_page_cache_serves)
 	os = os_real;
 }
 
+static bool directly;
+
+static int note_direct(int fd, bool direct)
+{
+	directly = direct;
+	return 0;
+}
+
+static ssize_t write_indirectly(int fd, const struct iovec *iov, int count, uint64_t offset,
+				bool sync)
+{
+	return directly ? -EINVAL : os_real.pwritev(fd, iov, count, offset, sync);
+}
+
+TEST_F(log, where_direct_writes_are_refused_the_page_cache_serves)
+{
+	os.set_direct = note_direct;
+	os.pwritev = write_indirectly;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_FALSE(directly);
+	EXPECT_FALSE(log_file(self->log)->direct);
+	EXPECT_EQ(0, log_close(self->log));
+	os = os_real;
+}
+
 /* The file is cut off between two reads. */
 static ssize_t read_statuses(int fd, void *buf, size_t length, uint64_t offset)
 {
@@ -510,6 +535,10 @@ TEST_F(log, a_copy_of_the_dictionary_that_cannot_be_mended_is_an_error)
 	EXPECT_EQ(-EIO, log_cut(self->log));
 	EXPECT_EQ(-EIO, log_close(self->log));
 	os = os_real;
+	ASSERT_EQ(0, start(self->path, &self->log));
+	EXPECT_EQ(0, log_close(self->log));
+	/* it was mended: the other one is not needed any more */
+	patch(self->path, FORMAT_DICT_OFFSET + FORMAT_DICT_DEFAULT, "x", 1);
 	ASSERT_EQ(0, start(self->path, &self->log));
 	EXPECT_EQ(0, log_close(self->log));
 }
@@ -568,6 +597,41 @@ TEST_F(log, a_record_that_ends_with_the_area_is_in_one_piece)
 	ASSERT_EQ(0, fill_with(self->log, AREA / 2));
 	EXPECT_EQ(1, counted(STATISTICS_SPLIT));
 	EXPECT_EQ(0, log_close(self->log));
+}
+
+/* Of 600 bytes in two buffers 200 are before the end of the area. */
+static int write_around(struct logfile *file, size_t first)
+{
+	uint64_t lsn = AREA - 200;
+	char bytes[600], found[600];
+	struct iovec iov[2] = {
+		{ .iov_base = bytes, .iov_len = first },
+		{ .iov_base = bytes + first, .iov_len = sizeof(bytes) - first },
+	};
+	unsigned int i;
+	int err;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = i * 7 + first;
+	err = logfile_write_lsn(file, lsn, iov, 2);
+	if (!err)
+		err = logfile_read_lsn(file, lsn, found, sizeof(found));
+	return err ? err : memcmp(bytes, found, sizeof(bytes));
+}
+
+TEST_F(log, two_buffers_go_around_the_end_wherever_they_part)
+{
+	static const size_t first[] = { 1, 100, 199, 200, 201, 350, 599 };
+	struct logfile file;
+	unsigned int i;
+
+	order_excused = true;	/* these are no records */
+	ASSERT_EQ(0, logfile_open(self->path, false, &file));
+	file.area_offset = FILE_SIZE - AREA;
+	file.area_size = AREA;
+	for (i = 0; i < ARRAY_SIZE(first); i++)
+		EXPECT_EQ(0, write_around(&file, first[i]));
+	logfile_close(&file);
 }
 
 TEST_F(log, an_event_without_a_descriptor_for_it_is_an_error)

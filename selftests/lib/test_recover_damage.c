@@ -236,17 +236,29 @@ TEST(a_streamed_record_that_is_torn_is_dropped)
 	}
 }
 
+/* A log that was not closed, with one record of one range. */
+static int make_crashed(const struct log_range *range)
+{
+	struct log *log;
+	uint64_t lsn;
+	int err;
+
+	err = make_disk(AREA);
+	if (!err)
+		err = open_log(0, &log);
+	if (!err)
+		err = log_append(log, 1, range, 1, &lsn);
+	if (!err)
+		err = log_flush(log, lsn);
+	mem_power_loss(0);
+	return err;
+}
+
 TEST(an_unknown_segment_number_is_damage)
 {
 	struct log_range r = { .segment = 9, .length = 3, .data = "abc" };
-	struct log *log;
-	uint64_t lsn;
 
-	ASSERT_EQ(0, make_disk(AREA));
-	ASSERT_EQ(0, open_log(0, &log));
-	ASSERT_EQ(0, log_append(log, 1, &r, 1, &lsn));
-	ASSERT_EQ(0, log_flush(log, lsn));
-	mem_power_loss(0);
+	ASSERT_EQ(0, make_crashed(&r));
 	ASSERT_EQ(-EUCLEAN, recovered(MOST));
 	ASSERT_NE(NULL, strstr(err_text(), "segment 9"));
 }
@@ -254,15 +266,11 @@ TEST(an_unknown_segment_number_is_damage)
 TEST(a_record_beyond_the_end_of_its_segment_is_reported)
 {
 	struct log_range r = { .segment = 1, .offset = SEG_SIZE - 1, .length = 2, .data = "ab" };
-	struct log *log;
-	uint64_t lsn;
 
-	ASSERT_EQ(0, make_disk(AREA));
-	ASSERT_EQ(0, open_log(0, &log));
-	ASSERT_EQ(0, log_append(log, 1, &r, 1, &lsn));
-	ASSERT_EQ(0, log_flush(log, lsn));
-	mem_power_loss(0);
+	ASSERT_EQ(0, make_crashed(&r));
 	ASSERT_EQ(-EUCLEAN, recovered(MOST));
+	ASSERT_STREQ("segment " SEG ": it has 65536 bytes, but the log changes byte 65536",
+		     err_text());
 	ASSERT_EQ(SEG_SIZE, mem_find(SEG)->size);
 }
 

@@ -417,6 +417,27 @@ TEST_F(truncate, records_of_an_unmapped_region_come_from_the_log)
 	EXPECT_EQ(0, log_used(self->log));
 }
 
+static void count_progress(void *arg, uint64_t done, uint64_t total)
+{
+	++*(int *)arg;
+}
+
+TEST_F(truncate, who_asked_is_told_how_far_that_truncation_is_and_no_other)
+{
+	int told = 0;
+
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 3, 'p'));
+	self->tr.orphans = true;	/* so it reads the log */
+	ASSERT_EQ(0, truncate_orphans(&self->tr, count_progress, &told));
+	EXPECT_LT(0, told);
+	told = 0;
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 4, 'q'));
+	self->fake->owned[4] = true;	/* so it does again */
+	EXPECT_EQ(0, truncate_and_see(&self->tr, self->log));
+	EXPECT_LT(0, reads.highest);
+	EXPECT_EQ(0, told);
+}
+
 TEST_F(truncate, a_region_in_use_is_not_unmapped)
 {
 	self->region->tracked = 1;

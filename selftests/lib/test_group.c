@@ -424,6 +424,39 @@ TEST_F(groups, a_watch_is_not_taken_away_while_it_is_told)
 	EXPECT_TRUE(are_back(self, 0, 0));
 }
 
+static int ask(struct log *log, uint64_t ignored)
+{
+	struct format_status status;
+
+	log_status(log, &status);
+	return 0;
+}
+
+/* struct keeper - who keeps what truncation frees: what it saw when it was told of the head */
+struct keeper {
+	struct log *log;
+	struct call call;
+	bool alone;
+};
+
+static void ask_beside(void *arg, uint64_t head)
+{
+	struct keeper *keeper = arg;
+
+	keeper->alone = !begin_call(&keeper->call, keeper->log, 0, ask) && is_out(&keeper->call);
+}
+
+TEST_F(groups, who_keeps_records_is_told_of_a_head_that_does_not_move_meanwhile)
+{
+	struct keeper keeper = { .log = self->log };
+
+	let_all_end();
+	log_keep(self->log, ask_beside, &keeper);
+	EXPECT_TRUE(keeper.alone);
+	EXPECT_EQ(0, end_call(&keeper.call));
+	log_keep(self->log, NULL, NULL);
+}
+
 /* The merged transactions find no room in the ring until what fills it was written. */
 TEST_F(groups, a_full_ring_is_written_before_the_spool_gets_in)
 {

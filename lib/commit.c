@@ -8,6 +8,7 @@
 #include "commit.h"
 #include "diff.h"
 #include "err.h"
+#include "format.h"
 #include "log.h"
 #include "part.h"
 #include "region.h"
@@ -95,16 +96,24 @@ static int gather_part(struct tx *tx, struct tx_part *part)
 	return err;
 }
 
-/*
- * Could the log ever hold an explicit transaction?  Nothing is gathered for it.  What splitting
- * long ranges adds the log finds out.
- */
+static uint64_t count_pieces(const struct rangeset *set)
+{
+	uint64_t pieces = set->count;
+
+	if (set->bytes <= FORMAT_RANGE_MAX)
+		return pieces;
+	for (const struct range *r = rangeset_first(set); r; r = rangeset_next(r))
+		pieces += (r->end - r->start - 1) / FORMAT_RANGE_MAX;
+	return pieces;
+}
+
+/* Could the log ever hold an explicit transaction?  Nothing is gathered for it. */
 static int fits(struct truncator *tr, const struct tx *tx)
 {
 	uint64_t pieces = 0, bytes = 0;
 
 	for (const struct tx_part *part = tx->parts; part; part = part->next) {
-		pieces += part->ranges.count;
+		pieces += count_pieces(&part->ranges);
 		bytes += part->ranges.bytes;
 	}
 	return log_fits(tr->log, pieces, bytes);

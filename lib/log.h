@@ -113,10 +113,10 @@ int log_close(struct log *log);
 /**
  * log_fits() - could the log hold a record, were it empty?
  * @log: a started log
- * @pieces: its ranges; what splitting those above FORMAT_RANGE_MAX adds may be left out
+ * @pieces: its ranges, those above FORMAT_RANGE_MAX counted as they will be split
  * @bytes: their bytes
  *
- * log_append() says the same, and counts exactly, once all of it is gathered.
+ * log_append() says the same, once all of it is gathered.
  *
  * Return: 0, or -EFBIG with a text.
  */

@@ -180,22 +180,85 @@ static bool is_written(const struct page_region *run)
 	       run->categories & (PAGE_IS_PRESENT | PAGE_IS_SWAPPED);
 }
 
-/*
- * Protect the pages from @arg->start to @arg->walk_end that have the categories.  Returns how many
- * runs of them there are, or an error.
- */
-static int scan(const struct eye *eye, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
+/* Returns how many runs of pages from @arg->start to @arg->walk_end there are, or an error. */
+static int look(const struct eye *eye, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
 {
 	int ret;
 
 	arg->size = sizeof(*arg);
-	arg->flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC;
 	arg->vec = (uintptr_t)runs;
 	arg->vec_len = n;
 	ret = ioctl(eye->pagemap, PAGEMAP_SCAN, arg);
 	if (ret < 0)
 		return err_set(errno, "PAGEMAP_SCAN: %s", strerror(errno));
 	return ret;
+}
+
+/* The same, and those pages that have the categories are protected. */
+static int scan(const struct eye *eye, struct pm_scan_arg *arg, struct page_region *runs, size_t n)
+{
+	arg->flags = PM_SCAN_WP_MATCHING | PM_SCAN_CHECK_WPASYNC;
+	return look(eye, arg, runs, n);
+}
+
+/*
+ * Call @fn for each run of pages of @found that are there and not the file's.  One that was never
+ * touched looks like one that is swapped out once it is protected, and so it is among them: that
+ * costs a comparison.
+ */
+static int tell_stored(const struct eye *eye, const struct page_region *found,
+		       void (*fn)(void *arg, const struct page_region *run), void *arg)
+{
+	struct pm_scan_arg at = {
+		.start = found->start,
+		.end = found->end,
+		.category_mask = PAGE_IS_FILE,
+		.category_inverted = PAGE_IS_FILE,
+		.category_anyof_mask = PAGE_IS_PRESENT | PAGE_IS_SWAPPED,
+		.return_mask = PAGE_IS_PRESENT,
+	};
+	struct page_region run;
+	int n;
+
+	do {
+		n = look(eye, &at, &run, 1);
+		if (n > 0)
+			fn(arg, &run);
+		at.start = at.walk_end;
+	} while (n > 0 && at.start < at.end);
+	return n < 0 ? n : 0;
+}
+
+/*
+ * On Linux 6.12 the first scan passes over what has a place in a page table and nothing in it,
+ * which the scan of a settled region takes for written.  That scan protects it; of what it found,
+ * what is there now was stored to, before that or later, and then it is found again.
+ */
+static int protect_empty(struct eye *eye, const char *base, uint64_t length,
+			 struct page_region *runs, size_t n_runs,
+			 void (*fn)(void *arg, const struct page_region *run), void *arg)
+{
+	uint64_t at = (uintptr_t)base, end = at + length;
+	int i, n = 0, err = 0;
+
+	eye->settled = true;	/* so that it is that scan */
+	while (at < end && !err) {
+		struct pm_scan_arg scanned = { .start = at, .end = end };
+
+		ask_for_written(eye, &scanned);
+		n = scan(eye, &scanned, runs, n_runs);
+		for (i = 0; i < n && !err; i++)
+			err = tell_stored(eye, &runs[i], fn, arg);
+		if (n < 0 || err)
+			break;
+		at = scanned.walk_end;
+	}
+	if (at == end)
+		return 0;
+	/* Nobody knows what is protected by now, and was stored to. */
+	runs[0] = (struct page_region) { .start = at, .end = end };
+	fn(arg, &runs[0]);
+	return n < 0 ? n : err;
 }
 
 /*
@@ -221,8 +284,10 @@ static int protect_all(struct eye *eye, const char *base, uint64_t length,
 				fn(arg, &runs[i]);
 		at = scanned.walk_end;
 	}
-	eye->settled = n >= 0;
-	return n < 0 ? n : 0;
+	if (n >= 0)
+		n = protect_empty(eye, base, length, runs, n_runs, fn, arg);
+	eye->settled = !n;
+	return n;
 }
 
 /* Scan the pages at @base: exactly page @written of them must be found, or none. */
@@ -279,8 +344,8 @@ static int settle_pages(struct eye *eye, char *base)
 
 	*stored = 1;
 	err = protect_all(eye, base, length, runs, PROBE_PAGES, count_run, &found);
-	if (!err && found != 1)
-		err = err_set(EOPNOTSUPP, "PAGEMAP_SCAN does not tell pages apart");
+	if (!err && !found)
+		err = err_set(EOPNOTSUPP, "PAGEMAP_SCAN passes over stores to private pages");
 	return err;
 }
 

@@ -603,7 +603,9 @@ TEST_F(hot, a_page_that_changes_in_each_transaction_is_written_once_only)
 	} else {
 		EXPECT_EQ(0, info.patience);
 		EXPECT_EQ(0, info.hot);
-		EXPECT_EQ(100, info.first_writes);
+		EXPECT_LE(100, info.first_writes);
+		/* uffd may once take pages that were never touched for written, on Linux 6.12 */
+		EXPECT_GE(variant->flag == RVM_TRACK_UFFD ? 164 : 100, info.first_writes);
 	}
 	SETTLE();
 	EXPECT_EQ(50, file_byte(self->place.seg, 7));

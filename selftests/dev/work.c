@@ -68,9 +68,11 @@ static void open_log(char *log)
 		die(3, "initialize: %s", rvm_error());
 }
 
+/* A page that is first read when its device is gone would end the program before a commit fails. */
 static void map(char *segment)
 {
 	rvm_region_t region;
+	size_t at;
 
 	rvm_init_region(&region);
 	region.data_dev = segment;
@@ -78,6 +80,8 @@ static void map(char *segment)
 	if (rvm_map(&region, NULL))
 		die(3, "map: %s", rvm_error());
 	memory = region.vmaddr;
+	for (at = 0; at < LENGTH; at += rvm_page_size())
+		*(volatile char *)(memory + at);
 }
 
 static rvm_return_t change(rvm_tid_t *tid, unsigned long number)

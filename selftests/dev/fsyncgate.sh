@@ -48,7 +48,8 @@ on_device()
 	dmsetup remove whole
 }
 
-# The file system may have given up its journal: what counts is on the disk.
+# on_ext4() MODE LOST - what counts is on the disk, when the file system has been mended as it asks for: an
+# unmount may forget that the journal holds data, and the next mount would wipe it.
 on_ext4()
 {
 	local name="ext4, $1"
@@ -60,9 +61,10 @@ on_ext4()
 	fail_sync "$name" mnt/log
 	kill_worker
 	umount mnt
+	e2fsck -fy /dev/mapper/whole > output 2>&1
 	mount -o "$1" /dev/mapper/whole mnt
 	expect "$name: what was acknowledged is there" 0 "transactions are there" \
-		"$here/work" check mnt/log "$segment" "$(acked)"
+		"$here/work" check mnt/log "$segment" $(($(acked) - $2))
 	umount mnt
 	dmsetup remove whole
 }
@@ -76,7 +78,9 @@ loop disk 32M 512
 disk=$loop
 echo "TAP version 13"
 on_device
-on_ext4 data=ordered
-on_ext4 data=journal
+on_ext4 data=ordered 0
+# Linux says of a sync that it succeeded, if another has ended its journal's transaction meanwhile, with an
+# error (jbd2_complete_transaction()): one transaction may be acknowledged and lost.
+on_ext4 data=journal 1
 losetup -d "$disk" "$segment"
 finish

@@ -12,7 +12,7 @@
 struct row {
 	struct series rate;
 	struct series core_rate;
-	struct series ratio;
+	struct series ratio[SUBJECTS];	/* by the limit that is the subject of that number */
 	struct series log_bytes;
 	struct series disk_bytes;
 	struct series latency[LATENCIES];
@@ -59,19 +59,33 @@ static unsigned int count_subjects(const struct comparison *c)
 	return n;
 }
 
-/* The best of the limits, or the one that is the bottleneck; by the samples of one round. */
-static double limit_of(const struct comparison *c, const struct outcome *o, unsigned int n)
+/* Each subject by each limit of the same round. */
+static void add_ratios(const struct comparison *c, const struct outcome *o, unsigned int n,
+		       struct row *rows)
 {
-	double limit = 0;
-	unsigned int i;
+	unsigned int i, limit;
 
-	for (i = 0; i < n; i++) {
-		double rate = o[i].rate;
+	for (limit = 0; limit < n; limit++)
+		for (i = 0; i < n && c->subjects[limit].limit && o[limit].rate > 0; i++)
+			series_add(&rows[i].ratio[limit], o[i].rate / o[limit].rate);
+}
 
-		if (c->subjects[i].limit && (!limit || (c->least ? rate < limit : rate > limit)))
-			limit = rate;
+/*
+ * By the limit that is the best one, or the bottleneck, in the median.  To take the better of two
+ * samples in each round would be to hold a subject against the luck of two.
+ */
+static double ratio_of(const struct comparison *c, struct row *row)
+{
+	double ratio = 0;
+	unsigned int limit;
+
+	for (limit = 0; limit < SUBJECTS; limit++) {
+		double by = series_median(&row->ratio[limit]);
+
+		if (by > 0 && (ratio <= 0 || (c->least ? by > ratio : by < ratio)))
+			ratio = by;
 	}
-	return limit;
+	return ratio;
 }
 
 /* How many subjects the trial of the first one is for. */
@@ -90,7 +104,6 @@ static void take_round(const struct comparison *c, const struct setting *common,
 {
 	struct outcome outcome[SUBJECTS] = { 0 };
 	unsigned int turn, i, n = count_subjects(c);
-	double limit;
 
 	for (turn = 0; turn < n; turn++) {
 		struct setting setting = *common;
@@ -110,9 +123,7 @@ static void take_round(const struct comparison *c, const struct setting *common,
 		note(c, &c->subjects[i], round, &outcome[i]);
 		add(&rows[i], &outcome[i]);
 	}
-	limit = limit_of(c, outcome, n);
-	for (i = 0; i < n && limit; i++)
-		series_add(&rows[i].ratio, outcome[i].rate / limit);
+	add_ratios(c, outcome, n, rows);
 }
 
 static void print_title(const struct comparison *c)
@@ -126,27 +137,25 @@ static void print_title(const struct comparison *c)
 
 static void print_row(const struct comparison *c, const struct subject *s, struct row *row)
 {
-	double rate = series_median(&row->rate);
+	double rate = series_median(&row->rate), ratio = ratio_of(c, row);
 	unsigned int i;
 
 	printf("  %-18s %16.0f %6.1f%% %10.0f %9.3f %9.0f %10.0f ", s->name, rate,
 	       series_spread(&row->rate), series_median(&row->core_rate),
-	       series_median(&row->ratio), series_median(&row->log_bytes),
-	       series_median(&row->disk_bytes));
+	       ratio, series_median(&row->log_bytes), series_median(&row->disk_bytes));
 	for (i = 0; i < LATENCIES && series_most(&row->latency[i]) > 0; i++)
 		printf(" %.1f", series_median(&row->latency[i]) / 1000);
 	if (c->map)
 		printf(" %.1f us each", 1e6 / rate);
 	printf("\n");
-	fprintf(dat, "\"%s\" %u \"%s\" %.1f %.4f", c->name, c->threads, s->name, rate,
-		series_median(&row->ratio));
+	fprintf(dat, "\"%s\" %u \"%s\" %.1f %.4f", c->name, c->threads, s->name, rate, ratio);
 	for (i = 0; i < LATENCIES; i++)
 		fprintf(dat, " %.0f", series_median(&row->latency[i]));
 	fprintf(dat, "\n");
 	fflush(stdout);
 }
 
-static double figure_of(struct row *row, enum figure figure)
+static double figure_of(const struct comparison *c, struct row *row, enum figure figure)
 {
 	switch (figure) {
 	case RATE:
@@ -154,7 +163,7 @@ static double figure_of(struct row *row, enum figure figure)
 	case CORE_RATE:
 		return series_median(&row->core_rate);
 	case BY_LIMIT:
-		return series_median(&row->ratio);
+		return ratio_of(c, row);
 	case LOG_BYTES:
 		return series_median(&row->log_bytes);
 	case DISK_BYTES:
@@ -170,7 +179,7 @@ static void judge_row(const struct comparison *c, const struct subject *s, struc
 {
 	if (!strcmp(goal->comparison, c->name) && goal->threads == c->threads &&
 	    !strcmp(goal->subject, s->name))
-		judge(goal->text, figure_of(row, goal->figure), goal->at_most, goal->bound);
+		judge(goal->text, figure_of(c, row, goal->figure), goal->at_most, goal->bound);
 }
 
 void compare(const struct comparison *c, const struct setting *setting, const struct goal *goals,

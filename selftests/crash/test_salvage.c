@@ -129,10 +129,26 @@ static void forget_copies(void)
 	}
 }
 
+/* What a whole status says, or 0: where the log goes on, and all before it was durable. */
+static uint64_t status_lsn(bool head)
+{
+	struct format_status status = {};
+	struct status_copies copies;
+	struct logfile file;
+
+	if (logfile_open(LOG, true, &file))
+		return 0;
+	if (status_load(&file, &status, &copies))
+		memset(&status, 0, sizeof(status));
+	logfile_close(&file);
+	return head ? status.head : status.tail_hint;
+}
+
 /* struct disk - log and segment as they were before */
 struct disk {
 	uint64_t log_size;
 	uint64_t segment_size;
+	uint64_t durable;		/* LSN below which all was, as the log's status says */
 	unsigned char log[2 * BYTES];
 	unsigned char segment[SEG_BYTES];
 };
@@ -142,6 +158,7 @@ static void remember(struct disk *d)
 	struct mem_file *segment = mem_find(SEG);
 
 	d->log_size = mem_find(LOG)->size;
+	d->durable = status_lsn(false);
 	memcpy(d->log, mem_find(LOG)->data, d->log_size);
 	d->segment_size = segment ? segment->size : 0;
 	if (segment)
@@ -321,8 +338,9 @@ static bool salvaged_right(const struct specimen *s, const struct broken *b, str
 		printf("# %s: %d, not %d: %s\n", b->name, got, want, err_text());
 	if (got < 0)
 		return got == want && unchanged(disk) && !mem_find(KEPT);
-	/* and it is sound now, and as it was somewhere */
-	return got == want && log_is(disk, KEPT) && recovered(s) == want;
+	/* and it is sound now, goes on behind what was durable, and is as it was somewhere */
+	return got == want && status_lsn(true) >= disk->durable && log_is(disk, KEPT) &&
+	       recovered(s) == want;
 }
 
 TEST_F(salvage, tells_and_salvages_each_named_image)
@@ -400,6 +418,8 @@ static bool is_right(const struct specimen *s, struct disk *disk, struct tally *
 	}
 	tally->whole += got == COUNT;
 	tally->prefixes += got < COUNT;
+	if (status_lsn(true) < disk->durable)
+		return false;
 	if (plain >= 0)
 		return got == plain && !mem_find(KEPT);
 	return log_is(disk, KEPT) && salvaged(s) == got && recovered(s) == got;
@@ -575,6 +595,42 @@ TEST_F(salvage, keeps_the_log_under_a_name_that_is_free)
 	ASSERT_TRUE(log_is(&self->disk, KEPT ".2"));
 	ASSERT_EQ(0, memcmp("precious", mem_find(KEPT)->data, 8));
 	ASSERT_EQ(0, memcmp("precious", mem_find("/other")->data, 8));
+}
+
+/* Breaks the record @n, and those behind it, too, if @all. */
+static void break_records(const struct specimen *s, unsigned int n, unsigned int count, bool all)
+{
+	unsigned char *image = specimen_put(s);
+	unsigned int i;
+
+	for (i = n; i < (all ? count : n + 1); i++)
+		image[specimen_record(s->image, i)] ^= 1;
+}
+
+/* What a program was told to be durable at some LSN must not come to mean another record. */
+TEST_F(salvage, lets_no_lsn_come_again)
+{
+	const struct specimen *s = &self->specimen;
+	bool closed = variant->closed;
+	/* each flush ends with a padding, the last one of a log that was not closed may be torn */
+	unsigned int count = 2 * (COUNT - TRUNCATED - LAST) + (closed ? LAST + 1 : 0), n;
+	struct salvage_stats stats;
+	struct told told = {};
+	unsigned int above = 0, below = 0;
+
+	for (n = 0; n < count; n++) {
+		break_records(s, n, count, closed);
+		remember(&self->disk);
+		forget_copies();
+		ASSERT_EQ(0, salvage(&told, false, &stats));
+		ASSERT_FALSE(stats.sound);
+		ASSERT_LE(stats.end, status_lsn(true));
+		ASSERT_LE(self->disk.durable, status_lsn(true));
+		above += stats.end > self->disk.durable;
+		below += stats.end < self->disk.durable;
+	}
+	ASSERT_EQ(closed ? 0 : count, above);
+	ASSERT_EQ(closed ? count : 0, below);
 }
 
 TEST_F(salvage, tells_what_was_lost)

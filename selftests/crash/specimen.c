@@ -14,12 +14,13 @@
 
 #include "broken.h"
 
-/* The ranges of a transaction: its number, and some of its bytes here and there. */
-static void make_ranges(unsigned int n, unsigned char data[1200], struct log_range r[3])
+/* Its number, and some of its bytes here and there. */
+void specimen_ranges(unsigned int n, unsigned char data[SPECIMEN_DATA],
+		     struct log_range r[SPECIMEN_RANGES])
 {
 	unsigned int length = 1 + n * 97 % 900, i;
 
-	for (i = 0; i < 1200; i++)
+	for (i = 0; i < SPECIMEN_DATA; i++)
 		data[i] = n + i / 256;
 	memcpy(data, &n, sizeof(n));
 	r[0] = (struct log_range){ .segment = 1, .length = 8, .data = data };
@@ -31,22 +32,22 @@ static void make_ranges(unsigned int n, unsigned char data[1200], struct log_ran
 
 void specimen_replay(unsigned char segment[SEG_BYTES], unsigned int n)
 {
-	unsigned char data[1200];
-	struct log_range ranges[3];
+	unsigned char data[SPECIMEN_DATA];
+	struct log_range ranges[SPECIMEN_RANGES];
 	unsigned int i;
 
-	make_ranges(n, data, ranges);
-	for (i = 0; i < 3; i++)
+	specimen_ranges(n, data, ranges);
+	for (i = 0; i < SPECIMEN_RANGES; i++)
 		memcpy(segment + ranges[i].offset, ranges[i].data, ranges[i].length);
 }
 
 static int append(struct log *log, unsigned int n, uint64_t *lsn)
 {
-	unsigned char data[1200];
-	struct log_range ranges[3];
+	unsigned char data[SPECIMEN_DATA];
+	struct log_range ranges[SPECIMEN_RANGES];
 
-	make_ranges(n, data, ranges);
-	return log_append(log, n, ranges, 3, lsn);
+	specimen_ranges(n, data, ranges);
+	return log_append(log, n, ranges, SPECIMEN_RANGES, lsn);
 }
 
 static void make_states(uint64_t states[COUNT + 1])
@@ -174,7 +175,7 @@ static void put_field(unsigned char *at, unsigned int width, uint64_t value)
 	memcpy(at, &value, width);
 }
 
-static void seal_status(unsigned char *copy)
+void specimen_seal_status(unsigned char *copy)
 {
 	put_field(copy + offsetof(struct disk_status, crc), 4,
 		  crc32c(0, copy, offsetof(struct disk_status, crc)));
@@ -189,13 +190,13 @@ static void seal_dict(unsigned char *copy)
 		  crc32c(crc32c(0, uuid, sizeof(uuid)), copy, SMALLLOG_DICT - 4));
 }
 
-static void seal_record(const unsigned char *image, unsigned char *record, uint64_t length)
+void specimen_seal(unsigned char *image, unsigned int at, uint64_t length)
 {
 	const struct disk_status *status = (const void *)image;
 	struct format_seed seed;
 
 	format_seed_init(&seed, status->uuid, le32toh(status->generation));
-	put_field(record + length - 8, 4, crc32c(seed.crc, record, length - 8));
+	put_field(image + at + length - 8, 4, crc32c(seed.crc, image + at, length - 8));
 }
 
 /* Breaks the image in memory as the table says, and repairs the checksums. */
@@ -210,7 +211,7 @@ void specimen_break(const struct specimen *s, const struct broken *b)
 		for (copy = 0; copy < 2; copy++) {
 			put_field(image + copy * FORMAT_BLOCK + b->offset, b->width, b->value);
 			if (b->offset != offsetof(struct disk_status, crc))
-				seal_status(image + copy * FORMAT_BLOCK);
+				specimen_seal_status(image + copy * FORMAT_BLOCK);
 		}
 		break;
 	case DICT:
@@ -226,14 +227,14 @@ void specimen_break(const struct specimen *s, const struct broken *b)
 		at = specimen_record(image, b->part == RECORD ? 4 : 5);
 		length = le64toh(((struct disk_record *)(image + at))->length);
 		put_field(image + at + b->offset, b->width, b->value);
-		seal_record(image, image + at, length);
+		specimen_seal(image, at, length);
 		break;
 	case TRAILER:
 		at = specimen_record(image, 4);
 		length = le64toh(((struct disk_record *)(image + at))->length);
 		put_field(image + at + length - 16 + b->offset, b->width, b->value);
 		if (b->offset < 8)
-			seal_record(image, image + at, length);
+			specimen_seal(image, at, length);
 		break;
 	case LENGTH:
 		mem_put(LOG, s->image, b->value);

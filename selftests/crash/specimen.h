@@ -25,9 +25,12 @@
 #define LAST		3	/* of them in the last flush */
 #define TRUNCATED	15	/* after so many the log is truncated */
 #define OLDER		40	/* after so many an older image is kept */
+#define SPECIMEN_RANGES	3	/* of a transaction */
+#define SPECIMEN_DATA	1200	/* bytes that they have at most */
 #define NO_STATE	(-ENOMSG)
 
 struct broken;
+struct log_range;
 
 /**
  * struct specimen - the log as it was
@@ -56,11 +59,26 @@ unsigned char *specimen_put(const struct specimen *s);
 /** specimen_state() - how many transactions the segment has, or NO_STATE */
 int specimen_state(const struct specimen *s);
 
+/**
+ * specimen_ranges() - the ranges of a transaction
+ * @n: its number
+ * @data: their new values, where the ranges point to
+ * @r: filled in
+ */
+void specimen_ranges(unsigned int n, unsigned char data[SPECIMEN_DATA],
+		     struct log_range r[SPECIMEN_RANGES]);
+
 /** specimen_replay() - do a transaction to the bytes of a segment */
 void specimen_replay(unsigned char segment[SEG_BYTES], unsigned int n);
 
 /** specimen_record() - where the record number @n of an image is in it, from 0 */
 unsigned int specimen_record(const unsigned char *image, unsigned int n);
+
+/** specimen_seal_status() - make the checksum of a copy of the status right */
+void specimen_seal_status(unsigned char *copy);
+
+/** specimen_seal() - make the checksum of the record at a byte of an image right */
+void specimen_seal(unsigned char *image, unsigned int at, uint64_t length);
 
 /** specimen_break() - put it on the disk, broken as the table says, its checksums right again */
 void specimen_break(const struct specimen *s, const struct broken *b);

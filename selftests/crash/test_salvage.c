@@ -19,6 +19,7 @@
 #include "broken.h"
 
 #define KEPT	"/log.damaged"
+#define ELSEWHERE "/copies/log"	/* a directory that nothing else is in */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FLIPS	2400	/* slow */
 #else
@@ -560,6 +561,76 @@ TEST_F_TIMEOUT(salvage, changes_nothing_before_the_copy_is_made, 600)
 			ASSERT_TRUE(!same || !mem_find(KEPT ".2"));
 		}
 	}
+}
+
+/* A copy that stands there already and was never synced, as an interrupted salvage leaves it. */
+static void put_copy(const struct specimen *s, const struct broken *b, struct disk *disk)
+{
+	struct mem_file *kept;
+
+	put_broken(s, b);
+	remember(disk);
+	mem_put(ELSEWHERE, disk->log, disk->log_size);
+	kept = mem_find(ELSEWHERE);
+	memset(kept->stable, 0, kept->size);
+	kept->entered = false;
+	mem_heal();
+}
+
+TEST_F_TIMEOUT(salvage, is_not_begun_before_a_copy_that_was_there_is_durable, 600)
+{
+	const struct broken *b = named("record_without_magic");
+	struct told told = {};
+	const struct salvage_ops ops = {
+		.keep = ELSEWHERE, .defect = on_defect, .lost = on_lost, .arg = &told,
+	};
+	unsigned int at, choice, calls = 1;
+	struct salvage_stats stats;
+
+	for (at = 1; at <= calls; at++) {
+		for (choice = 0; choice < 3; choice++) {
+			put_copy(&self->specimen, b, &self->disk);
+			mem.power_at = at;
+			salvage_log(LOG, &ops, &stats);
+			calls = mem.dead ? at + 1 : at;
+			mem_power_loss(choice);
+			ASSERT_TRUE(unchanged(&self->disk) || log_is(&self->disk, ELSEWHERE)) {
+				TH_LOG("call %u", at);
+			}
+		}
+	}
+	ASSERT_LT(12, calls);
+}
+
+TEST_F(salvage, takes_no_other_file_for_its_copy)
+{
+	const struct broken *b = named("record_without_magic");
+	unsigned int at;
+
+	for (at = 0; at < BYTES; at += BYTES - 1) {
+		put_broken(&self->specimen, b);
+		remember(&self->disk);
+		mem_put(KEPT, self->disk.log, BYTES);
+		mem_find(KEPT)->data[at] ^= 1;
+		ASSERT_EQ(expected(&self->specimen, b), salvaged(&self->specimen));
+		ASSERT_FALSE(log_is(&self->disk, KEPT));
+		ASSERT_TRUE(log_is(&self->disk, KEPT ".2"));
+	}
+}
+
+/* Behind its area a log has none of its own bytes, if it was made smaller and not cut off yet. */
+TEST_F(salvage, keeps_the_bytes_of_the_log_and_no_others)
+{
+	const struct broken *b = named("record_without_magic");
+	unsigned char longer[BYTES + 4096];
+
+	put_broken(&self->specimen, b);
+	remember(&self->disk);
+	memset(longer, 0x77, sizeof(longer));
+	memcpy(longer, self->disk.log, BYTES);
+	mem_put(LOG, longer, sizeof(longer));
+	ASSERT_EQ(expected(&self->specimen, b), salvaged(&self->specimen));
+	ASSERT_TRUE(log_is(&self->disk, KEPT));
 }
 
 TEST_F(salvage, without_room_for_a_copy_changes_nothing)

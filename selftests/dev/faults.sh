@@ -27,6 +27,24 @@ fault()
 	swap_table "$1" 0 "${length[$1]}" $table
 }
 
+# read_wrong() BYTE - each read of the log finds another value in this byte, and in no other one
+read_wrong()
+{
+	local sector=$(($1 / 512)) byte=$(($1 % 512)) on=${below[log]} first=${start[log]} all=${length[log]} rest value
+	rest=$((all - sector - 1))
+	value=$(dd if=/dev/mapper/log bs=512 skip=$sector count=1 iflag=direct 2> /dev/null |
+		od -An -tu1 -j $byte -N 1)
+	# a target of one sector: whatever is read with it, the byte has the same place in its bio
+	swap_tables log <<- end
+		0 $sector linear $on $first
+		$sector 1 flakey $on $((first + sector)) 0 1 5 corrupt_bio_byte $((byte + 1)) r $((value ^ 85)) 0
+		$((sector + 1)) $rest linear $on $((first + sector + 1))
+	end
+}
+
+# held() DEVICE - a digest of all that is on it
+held() { dd if=/dev/mapper/"$1" bs=64K iflag=direct 2> /dev/null | sha256sum; }
+
 check_all()
 {
 	expect "$1" 0 "transactions are there" \
@@ -110,6 +128,38 @@ refuse_recovery()
 	check_all "$name: all is there when it is well again" "$last"
 }
 
+# middle_record() - the byte in the middle of a long record, and the LSN of that; some stand behind it
+middle_record()
+{
+	"$rvm" dump /dev/mapper/log > records
+	awk '$7 == "transaction" && $6 > 1024 { n++; byte[n] = $4 + int($6 / 2); lsn[n] = $2 }
+		END { i = int((n + 1) / 2); if (n > 5) print byte[i], lsn[i] }' records
+}
+
+# Nothing but the checksum tells that a new value is another one than was written.
+test_record_read_wrong()
+{
+	local name="recovery that reads a byte of a record wrong" before byte lsn log segment
+	before=$last
+	commit_some "$name"
+	kill_worker
+	last=$(acked)
+	read -r byte lsn < <(middle_record)
+	[ "$byte" ]
+	result $? "$name: there are records"
+	log=$(held log) segment=$(held segment)
+	read_wrong "$byte"
+	[ "$(held log)" != "$log" ]
+	result $? "$name: it is read wrong"
+	expect "$name: it tells where, and that it is the checksum" 3 \
+		"initialize: log .*: damaged at LSN $lsn .*: the record's checksum is wrong" \
+		"$here/work" check /dev/mapper/log /dev/mapper/segment "$last"
+	fault log none
+	[ "$(held log)" = "$log" ] && [ "$(held segment)" = "$segment" ]
+	result $? "$name: nothing is written"
+	check_all "$name: all is there when it is read right again" "$last"
+}
+
 # A device that drops what recovery writes cannot be asked what is there, but afterwards.
 test_dropped_in_recovery()
 {
@@ -141,6 +191,7 @@ test_segment_gone
 refuse_recovery log failing-writes 3 "initialize: log .* failed: Input/output error"
 refuse_recovery log no-device 3 "initialize: log .*Input/output error"
 refuse_recovery log wrong-bytes 3 "initialize: log .*damaged"
+test_record_read_wrong
 refuse_recovery segment failing-writes 3 "initialize: .*segment .*Input/output error"
 refuse_recovery segment no-device 3 "initialize: .*segment .*Input/output error"
 test_dropped_in_recovery

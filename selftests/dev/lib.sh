@@ -83,7 +83,14 @@ swap_table()
 {
 	local name=$1
 	shift
-	dmsetup load "$name" --table "$*" &&
+	echo "$*" | swap_tables "$name"
+}
+
+# swap_tables() NAME - the same with a table of several lines, from the input
+swap_tables()
+{
+	local name=$1
+	dmsetup load "$name" &&
 		dmsetup suspend --nolockfs --noflush "$name" &&
 		dmsetup resume "$name"
 }

@@ -16,6 +16,7 @@
 #define RVM_LIB_FORMAT_H
 
 #include <assert.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -332,7 +333,12 @@ struct format_range {
 };
 
 /** format_range_decode() - read a range header without a check */
-void format_range_decode(const struct disk_range *disk, struct format_range *range);
+static inline void format_range_decode(const struct disk_range *disk, struct format_range *range)
+{
+	range->offset = le64toh(disk->offset);
+	range->length = le32toh(disk->length);
+	range->segment = le32toh(disk->segment);
+}
 
 /**
  * format_trailer_encode() - make a trailer

@@ -65,13 +65,6 @@ void format_range_encode(uint64_t offset, uint32_t length, uint32_t segment,
 	disk->segment = htole32(segment);
 }
 
-void format_range_decode(const struct disk_range *disk, struct format_range *range)
-{
-	range->offset = le64toh(disk->offset);
-	range->length = le32toh(disk->length);
-	range->segment = le32toh(disk->segment);
-}
-
 void format_trailer_encode(uint64_t length, uint32_t crc, struct disk_trailer *disk)
 {
 	disk->length = htole64(length);

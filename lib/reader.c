@@ -139,7 +139,7 @@ int reader_before(struct reader *reader, uint64_t lsn, uint64_t head,
 static int walk_range(struct reader *reader, const struct format_range *range, uint64_t *lsn,
 		      reader_range_fn *fn, void *arg)
 {
-	struct format_range part = *range;
+	struct format_range part = { .segment = range->segment, .offset = range->offset };
 	uint32_t left = range->length;
 	int err = 0;
 

@@ -8,7 +8,7 @@
 #include "image.h"
 
 #define DIGIT	256
-#define NEAR	32	/* pieces that wait for memory together */
+#define NEAR	32	/* pieces that wait for memory together, twice */
 #define HUGE	(64UL << 20)	/* so much memory is worth large pages in a recovery */
 
 static size_t round_up(size_t n)
@@ -16,12 +16,12 @@ static size_t round_up(size_t n)
 	return (n + IMAGE_SIZE - 1) & ~(size_t)(IMAGE_SIZE - 1);
 }
 
-/* Twice as many entries as images, so that chains are short. */
+/* Chains are short, and each part has an entry that stays free, if it has all images. */
 static size_t table_entries(size_t max)
 {
 	size_t n = 64;
 
-	while (n < 2 * max)
+	while (n <= IMAGE_PARTS * max)
 		n *= 2;
 	return n;
 }
@@ -29,30 +29,39 @@ static size_t table_entries(size_t max)
 /* A pieces_fn. */
 static void take_pieces(void *arg, struct piece *first, size_t count);
 
+static int init_pieces(struct images *images, bool is_beside)
+{
+	unsigned int parts = is_beside ? IMAGE_PARTS : 1;
+
+	while (images->parts < parts &&
+	       !pieces_init(&images->pieces[images->parts], is_beside, take_pieces, images))
+		images->parts++;
+	return images->parts == parts ? 0 : -ENOMEM;
+}
+
 int images_init(struct images *images, size_t max, bool is_beside)
 {
 	size_t list = round_up(max * sizeof(struct image));
 	size_t known = round_up(max * IMAGE_WORDS * sizeof(uint64_t));
 	size_t table = table_entries(max);
-	char *at;
+	size_t size = (max << IMAGE_SHIFT) + known + 2 * list +
+		      round_up(table * sizeof(*images->table));
+	char *at = MAP_FAILED;
 
 	memset(images, 0, sizeof(*images));
-	if (pieces_init(&images->pieces, is_beside, take_pieces, images))
-		return -ENOMEM;
-	images->size = (max << IMAGE_SHIFT) + known + 2 * list +
-		       round_up(table * sizeof(*images->table));
-	at = mmap(NULL, images->size, PROT_READ | PROT_WRITE,
-		  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (!init_pieces(images, is_beside))
+		at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (at == MAP_FAILED) {
-		pieces_free(&images->pieces);
-		images->size = 0;
+		images_free(images);
 		return -ENOMEM;
 	}
-	if (is_beside && images->size >= HUGE)
-		madvise(at, images->size, MADV_HUGEPAGE);	/* the pages are met at random */
+	if (is_beside && size >= HUGE)
+		madvise(at, size, MADV_HUGEPAGE);	/* the pages are met at random */
 	images->memory = at;
+	images->size = size;
 	images->max = max;
-	images->mask = table - 1;
+	images->mask = table / images->parts - 1;
 	images->shift = 64 - __builtin_ctzll(table);
 	images->bytes = at;
 	at += max << IMAGE_SHIFT;
@@ -68,17 +77,27 @@ int images_init(struct images *images, size_t max, bool is_beside)
 
 void images_free(struct images *images)
 {
-	pieces_free(&images->pieces);
+	while (images->parts)
+		pieces_free(&images->pieces[--images->parts]);
 	munmap(images->memory, images->size);	/* nothing, of no bytes */
 	images->memory = NULL;
 	images->size = 0;
 }
 
+static void drain(struct images *images)
+{
+	unsigned int i;
+
+	for (i = 0; i < images->parts; i++)
+		pieces_drain(&images->pieces[i]);
+}
+
 void images_clear(struct images *images)
 {
-	pieces_drain(&images->pieces);
+	drain(images);
 	if (images->count)
-		memset(images->table, 0, (images->mask + 1) * sizeof(*images->table));
+		memset(images->table, 0,
+		       (images->mask + 1) * images->parts * sizeof(*images->table));
 	images->count = 0;
 	images->allowed = 0;
 	images->sorted = false;
@@ -101,122 +120,150 @@ static size_t hash(const struct images *images, uint32_t segment, uint64_t page)
 	return x >> images->shift;	/* the high bits spread neighbours over the table */
 }
 
+/* The part that a page belongs to, by the half of the table where its entry is. */
+static struct pieces *part_of(struct images *images, uint32_t segment, uint64_t page)
+{
+	return &images->pieces[hash(images, segment, page) > images->mask];
+}
+
 /* Makes the image of a page; its entry is free. */
 static bool make(struct images *images, struct image_entry *entry, uint32_t segment,
 		 uint64_t page)
 {
-	struct image *image = &images->image[images->count];
+	struct image *image;
+	size_t at;
 
-	if (images->count == images->max)
+	if (__atomic_load_n(&images->count, __ATOMIC_RELAXED) == images->max)
 		return false;
+	at = __atomic_fetch_add(&images->count, 1, __ATOMIC_RELAXED);
+	image = &images->image[at];
 	image->page = page;
 	image->segment = segment;
-	image->at = images->count;
-	memset(known_at(images, image->at), 0, IMAGE_WORDS * sizeof(uint64_t));
+	image->at = at;
+	memset(known_at(images, at), 0, IMAGE_WORDS * sizeof(uint64_t));
 	entry->page = page;
+	entry->gaps = IMAGE_WORDS;
 	entry->segment = segment;
-	entry->number = image->at + 1;
-	__atomic_store_n(&images->count, image->at + 1, __ATOMIC_RELAXED);
+	entry->number = at + 1;
 	return true;
 }
 
-/* Where the image of a page is, or the free entry where it belongs. */
+/* Where the image of a page is, or the free entry where it belongs; within the page's part. */
 static struct image_entry *find_entry(const struct images *images, uint32_t segment, uint64_t page)
 {
 	size_t slot = hash(images, segment, page);
 	struct image_entry *entry = &images->table[slot];
 
 	while (entry->number && (entry->page != page || entry->segment != segment)) {
-		slot = (slot + 1) & images->mask;
+		slot = (slot & ~images->mask) | ((slot + 1) & images->mask);
 		entry = &images->table[slot];
 	}
 	return entry;
 }
 
-/* Tells where the image of a page is, which is made if need be. */
-static bool find(struct images *images, uint32_t segment, uint64_t page, uint32_t *at)
+/* Tells the entry of a page, whose image is made if need be, or NULL. */
+static struct image_entry *find(struct images *images, uint32_t segment, uint64_t page)
 {
 	struct image_entry *entry = find_entry(images, segment, page);
 
 	if (!entry->number && !make(images, entry, segment, page))
-		return false;
-	*at = entry->number - 1;
-	return true;
+		return NULL;
+	return entry;
 }
 
-/* Sets the bits from @first to before @end, of which there is one at least. */
-static void mark(uint64_t *known, size_t first, size_t end)
+/* Sets bits of a word; tells whether it is the last that it lacked. */
+static bool set(uint64_t *word, uint64_t bits)
 {
+	uint64_t before = *word;
+
+	*word |= bits;
+	return ~before && !~*word;
+}
+
+/* Notes the bytes from @first to before @end, of which there is one at least. */
+static void mark(struct images *images, struct image_entry *entry, size_t first, size_t end)
+{
+	uint64_t *known = known_at(images, entry->number - 1);
 	uint64_t *word = known + first / 64;
 	uint64_t *last = known + (end - 1) / 64;
 	uint64_t bits = ~0ULL << first % 64;
 
-	while (word < last) {
-		*word++ |= bits;
+	for (; word < last; word++) {
+		entry->gaps -= set(word, bits);
 		bits = ~0ULL;
 	}
-	*word |= bits & ~0ULL >> (63 - (end - 1) % 64);
+	entry->gaps -= set(word, bits & ~0ULL >> (63 - (end - 1) % 64));
 }
 
-static void copy(struct images *images, uint32_t image, size_t at, const char *from, size_t n)
+/* Of a page that is full the bitmap is not looked at any more: that is a wait for memory less. */
+static void copy(struct images *images, struct image_entry *entry, size_t at, const char *from,
+		 size_t n)
 {
-	memcpy(bytes_at(images, image) + at, from, n);
-	mark(known_at(images, image), at, at + n);
+	memcpy(bytes_at(images, entry->number - 1) + at, from, n);
+	if (entry->gaps)
+		mark(images, entry, at, at + n);
 }
 
-static void fetch(const struct images *images, const struct piece *piece)
+static void fetch_entry(const struct images *images, const struct piece *piece)
 {
-	const char *bytes = bytes_at(images, piece->number) + piece->at;
+	__builtin_prefetch(&images->table[hash(images, piece->segment, piece->page)]);
+}
+
+static void fetch_image(struct images *images, struct piece *piece)
+{
+	const struct image_entry *entry = find(images, piece->segment, piece->page);
+	const char *bytes = bytes_at(images, entry->number - 1) + piece->at;
 	size_t i;
 
+	piece->number = entry - images->table;
 	for (i = 0; i < piece->length; i += 64)
 		__builtin_prefetch(bytes + i, 1);
 	__builtin_prefetch(bytes + piece->length - 1, 1);
-	__builtin_prefetch(known_at(images, piece->number) + piece->at / 64, 1);
+	if (entry->gaps)
+		__builtin_prefetch(known_at(images, entry->number - 1) + piece->at / 64, 1);
 }
 
-static void fetch_entries(const struct images *images, struct piece *piece, size_t count)
+static void copy_piece(struct images *images, const struct piece *piece)
 {
-	for (; count--; piece = piece_next(piece))
-		__builtin_prefetch(&images->table[hash(images, piece->segment, piece->page)]);
+	copy(images, &images->table[piece->number], piece->at, piece->bytes, piece->length);
 }
 
-/* There is room for all images: images_put() saw to it. */
-static void find_images(struct images *images, struct piece *piece, size_t count)
-{
-	for (; count--; piece = piece_next(piece)) {
-		find(images, piece->segment, piece->page, &piece->number);
-		fetch(images, piece);
-	}
-}
-
-static struct piece *copy_pieces(struct images *images, struct piece *piece, size_t count)
-{
-	for (; count--; piece = piece_next(piece))
-		copy(images, piece->number, piece->at, piece->bytes, piece->length);
-	return piece;
-}
-
-/* A pieces_fn; in the thread, if there is one. */
+/*
+ * A pieces_fn; in a part's thread, if there is one.  What a piece needs is asked for while NEAR
+ * others are on their way: first its entry, then its image.  There is room for all images:
+ * images_put() saw to it.
+ */
 static void take_pieces(void *arg, struct piece *first, size_t count)
 {
+	struct piece *met = first, *found = first, *copied = first;
 	struct images *images = arg;
-	size_t n;
+	size_t i;
 
-	for (; count; count -= n) {
-		n = count < NEAR ? count : NEAR;
-		fetch_entries(images, first, n);
-		find_images(images, first, n);
-		first = copy_pieces(images, first, n);
+	for (i = 0; i < count + 2 * NEAR; i++) {
+		if (i < count) {
+			fetch_entry(images, met);
+			met = piece_next(met);
+		}
+		if (i >= NEAR && i < count + NEAR) {
+			fetch_image(images, found);
+			found = piece_next(found);
+		}
+		if (i >= 2 * NEAR) {
+			copy_piece(images, copied);
+			copied = piece_next(copied);
+		}
 	}
 }
 
 /* How many more pieces would find room, if each needed an image. */
 static size_t room_left(struct images *images)
 {
-	size_t pending = pieces_pending(&images->pieces);	/* first: it becomes images */
-	size_t room = images->max - __atomic_load_n(&images->count, __ATOMIC_RELAXED);
+	size_t room, pending = 0;
+	unsigned int i;
 
+	for (i = 0; i < images->parts; i++)	/* first: it becomes images */
+		pending += pieces_pending(&images->pieces[i]);
+	room = images->max - __atomic_load_n(&images->count, __ATOMIC_RELAXED);
 	return room > pending ? room - pending : 0;
 }
 
@@ -225,7 +272,7 @@ static bool may_queue(struct images *images)
 	if (!images->allowed)
 		images->allowed = room_left(images);
 	if (!images->allowed) {
-		pieces_drain(&images->pieces);
+		drain(images);
 		images->allowed = room_left(images);
 	}
 	if (!images->allowed)
@@ -238,11 +285,11 @@ static bool may_queue(struct images *images)
 static int put_now(struct images *images, uint32_t segment, uint64_t offset, const char *from,
 		   size_t n)
 {
-	uint32_t image;
+	struct image_entry *entry = find(images, segment, offset >> IMAGE_SHIFT);
 
-	if (!find(images, segment, offset >> IMAGE_SHIFT, &image))
+	if (!entry)
 		return -ENOSPC;
-	copy(images, image, offset & (IMAGE_SIZE - 1), from, n);
+	copy(images, entry, offset & (IMAGE_SIZE - 1), from, n);
 	return 0;
 }
 
@@ -254,11 +301,12 @@ int images_put(struct images *images, uint32_t segment, uint64_t offset, const v
 
 	assert(!images->sorted);
 	while (length && !err) {
+		uint64_t page = offset >> IMAGE_SHIFT;
 		size_t at = offset & (IMAGE_SIZE - 1);
 		size_t n = length < IMAGE_SIZE - at ? length : IMAGE_SIZE - at;
 
 		if (may_queue(images))
-			pieces_add(&images->pieces, segment, offset >> IMAGE_SHIFT, at, from, n);
+			pieces_add(part_of(images, segment, page), segment, page, at, from, n);
 		else
 			err = put_now(images, segment, offset, from, n);
 		from += n;
@@ -294,7 +342,7 @@ void images_sort(struct images *images)
 {
 	unsigned int i;
 
-	pieces_drain(&images->pieces);
+	drain(images);
 	images->sorted = true;
 	for (i = 0; i < 12 && images->count; i++) {
 		size_t counts[DIGIT] = {};
@@ -309,13 +357,7 @@ void images_sort(struct images *images)
 
 bool image_full(const struct images *images, const struct image *image)
 {
-	const uint64_t *known = known_at(images, image->at);
-	size_t i;
-
-	for (i = 0; i < IMAGE_WORDS; i++)
-		if (~known[i])
-			return false;
-	return true;
+	return !find_entry(images, image->segment, image->page)->gaps;
 }
 
 /* The first bit from @at on that is @set, or IMAGE_SIZE. */

@@ -8,7 +8,8 @@
  *
  * The pages are met at random, so each look and each copy would wait for memory.  Bytes are
  * therefore queued in pieces, and what some of them need is fetched for all of these; they go on in
- * the order of the log, all before the pages are sorted, and, if there is much, in another thread.
+ * the order of the log, all before the pages are sorted, and, if there is much, in other threads:
+ * each has a part of the pages, and of the hash table.
  */
 #ifndef RVM_LIB_IMAGE_H
 #define RVM_LIB_IMAGE_H
@@ -22,6 +23,7 @@
 #define IMAGE_SHIFT	12
 #define IMAGE_SIZE	(1U << IMAGE_SHIFT)
 #define IMAGE_WORDS	(IMAGE_SIZE / 64)
+#define IMAGE_PARTS	2U	/* as many as halves of the hash table */
 
 /**
  * struct image - a page of which the log has bytes
@@ -38,11 +40,13 @@ struct image {
 /**
  * struct image_entry - what a hash table has for a page, all in one place
  * @page: its number in the segment
+ * @gaps: words of its bitmap that lack a bit
  * @segment: the segment's number
  * @number: 0: nothing; else @at of its image + 1
  */
 struct image_entry {
-	uint64_t page;
+	uint64_t page : 64 - IMAGE_SHIFT;
+	uint64_t gaps : IMAGE_SHIFT;
 	uint32_t segment;
 	uint32_t number;
 };
@@ -50,16 +54,17 @@ struct image_entry {
 /**
  * struct images - a set of them
  * @max: how many there may be
- * @count: how many there are; changed by who takes the pieces
+ * @count: how many there are; atomic, changed by who takes the pieces
  * @image: they, in the order of their making until images_sort()
  * @spare: room for sorting
  * @bytes: a page each
  * @known: a bitmap each: which of its bytes are known
  * @table: hash table of those that were made
- * @mask: entries of the table less one
- * @shift: 64 less the bits of @mask
+ * @mask: entries of a part of the table less one
+ * @shift: 64 less the bits of a number of an entry
  * @sorted: nothing may be put in until images_clear()
- * @pieces: what was put in and is not copied yet; there is room for their images
+ * @parts: how many, 1 or IMAGE_PARTS
+ * @pieces: what was put in and is not copied yet, for each part; there is room for their images
  * @allowed: how many more may be queued before the room is looked at again
  * @memory: the mapping that holds all that
  * @size: its bytes; only what is used takes memory
@@ -75,7 +80,8 @@ struct images {
 	size_t mask;
 	unsigned int shift;
 	bool sorted;
-	struct pieces pieces;
+	unsigned int parts;
+	struct pieces pieces[IMAGE_PARTS];
 	size_t allowed;
 	void *memory;
 	size_t size;
@@ -85,7 +91,7 @@ struct images {
  * images_init() - make an empty set
  * @images: to be filled in
  * @max: how many pages it may hold
- * @is_beside: it is for recovery: a thread may copy what is put in, and large pages are worth the
+ * @is_beside: it is for recovery: threads may copy what is put in, and large pages are worth the
  *	time that it takes to clear them
  *
  * Return: 0 or -ENOMEM, without a text.

@@ -12,6 +12,7 @@
 #define PAGES 40U
 #define SEGMENTS 3U
 #define BYTES (PAGES * IMAGE_SIZE)
+#define FULL 128U	/* a power of two: the hash table has no entry more than it must have */
 #define WAY (2 * PIECES_BATCHES * PIECES_SIZE / IMAGE_SIZE)
 
 /* Pages that are far apart too, so that each digit of a page number counts. */
@@ -46,7 +47,7 @@ FIXTURE_VARIANT_ADD(image, by_one_thread)
 	.is_beside = false,
 };
 
-FIXTURE_VARIANT_ADD(image, by_two_threads)
+FIXTURE_VARIANT_ADD(image, by_threads)
 {
 	.is_beside = true,
 };
@@ -165,6 +166,40 @@ TEST_F(image, needs_room)
 	ASSERT_EQ(0, images_put(&self->images, 1, 5 << IMAGE_SHIFT, &byte, 1));
 	images_sort(&self->images);
 	ASSERT_EQ(PAGES * SEGMENTS, self->images.count);
+}
+
+/* The next page that @probe, which has room for as many as others, puts in its first part. */
+static uint64_t next_of_first_part(struct images *probe, uint64_t page)
+{
+	size_t before = pieces_pending(&probe->pieces[0]);
+
+	do {
+		images_put(probe, 1, ++page << IMAGE_SHIFT, "", 1);
+	} while (pieces_pending(&probe->pieces[0]) == before);
+	images_clear(probe);
+	return page;
+}
+
+TEST_F(image, need_no_more_room_if_all_are_of_one_part)
+{
+	struct images images, probe;
+	uint64_t page = 0;
+	unsigned int i;
+
+	ASSERT_EQ(0, images_init(&images, FULL, variant->is_beside));
+	ASSERT_EQ(0, images_init(&probe, FULL, variant->is_beside));
+	ASSERT_EQ(variant->is_beside ? IMAGE_PARTS : 1, images.parts);
+	for (i = 0; i < FULL; i++) {
+		page = next_of_first_part(&probe, page);
+		ASSERT_EQ(0, images_put(&images, 1, page << IMAGE_SHIFT, "x", 1));
+	}
+	ASSERT_EQ(0, images_put(&images, 1, page << IMAGE_SHIFT, "y", 1));
+	page = next_of_first_part(&probe, page);
+	ASSERT_EQ(-ENOSPC, images_put(&images, 1, page << IMAGE_SHIFT, "z", 1));
+	images_sort(&images);
+	ASSERT_EQ(FULL, images.count);
+	images_free(&probe);
+	images_free(&images);
 }
 
 /* More batches than there are, each with pages that have no image yet. */

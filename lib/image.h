@@ -45,8 +45,8 @@ struct image {
  * @number: 0: nothing; else @at of its image + 1
  */
 struct image_entry {
-	uint64_t page : 64 - IMAGE_SHIFT;
-	uint64_t gaps : IMAGE_SHIFT;
+	uint64_t page : 52;
+	uint64_t gaps : 12;
 	uint32_t segment;
 	uint32_t number;
 };

@@ -78,7 +78,9 @@ static void on_lost(void *arg, const struct salvage_lost *lost)
 	if (self->lost_count == MOST_LOST)
 		abort();
 	self->lost[self->lost_count] = *lost;
-	self->lost[self->lost_count++].path = !lost->path ? NULL : strcmp(lost->path, SEG) ? "?" : SEG;
+	if (lost->path)
+		self->lost[self->lost_count].path = strcmp(lost->path, SEG) ? "?" : SEG;
+	self->lost_count++;
 }
 
 static int look(FIXTURE_DATA(told) *self)
@@ -100,7 +102,9 @@ static int look(FIXTURE_DATA(told) *self)
 
 static int salvage(FIXTURE_DATA(told) *self, bool beyond)
 {
-	const struct salvage_ops ops = { .beyond = beyond, .defect = on_defect, .lost = on_lost, .arg = self };
+	const struct salvage_ops ops = {
+		.beyond = beyond, .defect = on_defect, .lost = on_lost, .arg = self
+	};
 
 	self->defect_count = 0;
 	self->lost_count = 0;
@@ -108,7 +112,7 @@ static int salvage(FIXTURE_DATA(told) *self, bool beyond)
 	return salvage_log(LOG, &ops, &self->stats);
 }
 
-/* The record of a transaction: those before the last flush have one of their own, with its padding. */
+/* The record of a transaction: those before the last flush have their own, with its padding. */
 static unsigned int record_of(unsigned int tid)
 {
 	unsigned int n = tid - TRUNCATED - 1;
@@ -210,8 +214,10 @@ TEST_F(told, the_number_of_a_broken_record_is_told_if_its_header_can_be_right)
 }
 
 /* The ranges of a transaction are told next, from the number @i on. */
-static bool is_lost(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, bool sure, uint64_t end)
+static bool is_lost(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, bool sure,
+		    uint64_t end)
 {
+	uint64_t lsn = lsn_of(&self->specimen, record_of(tid));
 	unsigned char data[SPECIMEN_DATA];
 	struct log_range r[SPECIMEN_RANGES];
 	unsigned int k;
@@ -220,16 +226,18 @@ static bool is_lost(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, 
 	for (k = 0; k < SPECIMEN_RANGES; k++) {
 		const struct salvage_lost *lost = &self->lost[i + k];
 
-		if (i + k >= self->lost_count || lost->lsn != lsn_of(&self->specimen, record_of(tid)) ||
-		    lost->end != end || lost->tid != tid || lost->sure != sure || !lost->path ||
-		    strcmp(lost->path, SEG) || lost->offset != r[k].offset || lost->length != r[k].length)
+		if (i + k >= self->lost_count || lost->lsn != lsn || lost->end != end ||
+		    lost->tid != tid || lost->sure != sure || !lost->path ||
+		    strcmp(lost->path, SEG) || lost->offset != r[k].offset ||
+		    lost->length != r[k].length)
 			return false;
 	}
 	return true;
 }
 
 /* First the stretch without a record by itself, of which no segment is known. */
-static bool is_hole(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, bool sure, uint64_t end)
+static bool is_hole(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, bool sure,
+		    uint64_t end)
 {
 	const struct salvage_lost *lost = &self->lost[i];
 
@@ -290,7 +298,7 @@ TEST_F(told, a_whole_record_that_cannot_be_used_is_damage_at_the_end_of_the_log_
 	EXPECT_EQ(lsn_of(s, record_of(COUNT)), lost[2].lsn);
 }
 
-/* Damage in the middle, and a torn write at the end: of the last flush the first record is missing. */
+/* Damage in the middle, and a torn write at the end, whose flush lacks its first record. */
 TEST_F(told, what_stands_behind_a_torn_write_is_neither_lost_nor_taken)
 {
 	const struct specimen *s = &self->specimen;
@@ -342,7 +350,8 @@ TEST_F(told, behind_the_end_of_a_closed_log_nothing_is_looked_for)
 	break_data(image, last - 4);
 	ASSERT_EQ(0, look(self));
 	ASSERT_EQ(1, self->defect_count);
-	snprintf(effect, sizeof(effect), "and 4 beyond it, up to LSN %" PRIu64, lsn_of(s, record_of(last + 1)));
+	snprintf(effect, sizeof(effect), "and 4 beyond it, up to LSN %" PRIu64,
+		 lsn_of(s, record_of(last + 1)));
 	EXPECT_NE(NULL, strstr(self->defects[0].effect, effect));
 	ASSERT_EQ(0, salvage(self, false));
 	EXPECT_EQ(4, self->stats.lost);

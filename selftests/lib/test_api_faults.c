@@ -274,6 +274,32 @@ TEST_F_TIMEOUT(faults, of_each_call, 300)
 	ASSERT_GT(told, at / 4);
 }
 
+/* It can neither be ended nor aborted: the library ends without it. */
+TEST(a_transaction_that_was_open_when_the_log_failed_is_none_in_the_next_life)
+{
+	struct run run = { 0 };
+	rvm_options_t got;
+	rvm_tid_t open;
+
+	ASSERT_EQ(0, put_disk());
+	ASSERT_TRUE(start(&run));
+	rvm_init_tid(&open);
+	ASSERT_EQ(RVM_SUCCESS, rvm_begin_transaction(&open, restore));
+	mem_fail(1, -EIO, true);
+	ASSERT_FALSE(commit(&run, 1));
+	mem_heal();
+	EXPECT_EQ(RVM_EIO, rvm_terminate());
+	EXPECT_EQ(RVM_EINIT, rvm_terminate());
+	ASSERT_TRUE(start(&run));
+	rvm_init_options(&got);
+	ASSERT_EQ(RVM_SUCCESS, rvm_query(&got, NULL));
+	EXPECT_EQ(0, got.n_uncommit);
+	EXPECT_EQ(RVM_ETID, rvm_end_transaction(&open, flush));
+	EXPECT_EQ(RVM_ETID, rvm_abort_transaction(&open));
+	ASSERT_TRUE(commit(&run, 1));
+	ASSERT_TRUE(finish(&run));
+}
+
 FIXTURE(memory)
 {
 	struct run run;

@@ -39,6 +39,7 @@ static ssize_t gated_pwritev(int fd, const struct iovec *iov, int count, uint64_
 /* struct committer - a thread that makes one commit durable */
 struct committer {
 	struct log *log;
+	uint64_t lsn;
 	pthread_t thread;
 	atomic_int tid;		/* 0: it has not appended yet */
 	atomic_int result;	/* 1: it is not back yet */
@@ -53,6 +54,7 @@ static void *commit(void *arg)
 	int err;
 
 	err = log_append(c->log, 1, &r, 1, &lsn);
+	c->lsn = lsn;
 	c->tid = gettid();
 	if (!err)
 		err = log_flush(c->log, lsn);
@@ -245,9 +247,17 @@ TEST_F(groups, a_later_one_that_is_done_first_lets_nobody_go_on)
 	ASSERT_TRUE(are_back(self, 0, 1));
 }
 
+static atomic_uint heard;
+
+static void hear(void *arg, uint64_t durable)
+{
+	heard++;
+}
+
 /* The one before it is on the disk, and nobody is told so. */
 TEST_F(groups, a_later_one_that_failed_ends_the_one_that_arrives_after_it)
 {
+	uint64_t durable;
 	unsigned int i;
 
 	for (i = 0; i < 2; i++) {
@@ -259,10 +269,14 @@ TEST_F(groups, a_later_one_that_failed_ends_the_one_that_arrives_after_it)
 	for (i = 0; i < SOON_MS && self->committers[1].result == 1; i++)
 		usleep(1000);
 	EXPECT_EQ(-EIO, atomic_load(&self->committers[1].result));
+	durable = log_durable(self->log);
+	log_watch(self->log, hear, NULL);
 	sem_post(&disk.end[0]);
 	for (i = 0; i < SOON_MS && self->committers[0].result == 1; i++)
 		usleep(1000);
 	EXPECT_EQ(-EIO, atomic_load(&self->committers[0].result));
+	EXPECT_EQ(durable, log_durable(self->log));
+	EXPECT_EQ(0, atomic_load(&heard));
 	EXPECT_EQ(-EIO, log_close(self->log));
 	os.pwritev = disk.pwritev;
 	ASSERT_EQ(0, open_log(0, &self->log));
@@ -526,6 +540,55 @@ TEST_F(groups, who_finds_the_ring_on_its_way_waits_for_it)
 	EXPECT_EQ(0, end_call(&first));
 	EXPECT_EQ(0, end_call(&second));
 	EXPECT_LE(state.tail, log_durable(self->log));
+}
+
+/* Nobody else would wake them: their group has not begun, and none will. */
+TEST_F(groups, who_sleeps_is_told_of_a_write_that_failed)
+{
+	unsigned int i, ms;
+
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, start(self));
+	ASSERT_TRUE(have_begun(2));
+	disk.fails = 1;
+	sem_post(&disk.end[0]);
+	for (i = 2; i < 5; i++) {
+		for (ms = 0; ms < SOON_MS && self->committers[i].result == 1; ms++)
+			usleep(1000);
+		EXPECT_EQ(-EIO, atomic_load(&self->committers[i].result));
+	}
+	EXPECT_EQ(1, atomic_load(&self->committers[1].result));	/* it writes */
+	sem_post(&disk.end[1]);
+	for (ms = 0; ms < SOON_MS && self->committers[1].result == 1; ms++)
+		usleep(1000);
+	EXPECT_EQ(-EIO, log_close(self->log));
+	os.pwritev = disk.pwritev;
+	ASSERT_EQ(0, open_log(0, &self->log));
+}
+
+/* Else the next one would begin with few in it. */
+TEST_F(groups, who_waits_for_one_on_its_way_does_not_count_for_the_next)
+{
+	struct call call;
+	unsigned int i;
+
+	for (i = 0; i < 5; i++)
+		ASSERT_EQ(0, start(self));
+	sem_post(&disk.end[0]);
+	ASSERT_TRUE(have_begun(3));
+	sem_post(&disk.end[1]);
+	ASSERT_TRUE(are_back(self, 0, 1));
+	/* three are on their way, two wait, and one for what is on its way */
+	ASSERT_EQ(0, begin_call(&call, self->log, self->committers[4].lsn, log_flush));
+	usleep(AWHILE);
+	ASSERT_EQ(0, start(self));
+	ASSERT_EQ(0, start(self));
+	ASSERT_TRUE(have_begun(3));
+	sem_post(&disk.end[2]);
+	sem_post(&disk.end[3]);
+	ASSERT_TRUE(are_back(self, 2, 6));
+	pthread_join(call.thread, NULL);
+	ASSERT_EQ(0, atomic_load(&call.result));
 }
 
 /* Each of those who wait for room is told that there will never be any. */

@@ -276,6 +276,105 @@ static bool check_written(struct state *s, int result)
 	return true;
 }
 
+/* Create, and map each part. */
+static int open_region(struct state *s)
+{
+	return region_open(&s->c, &s->r, s->seg, PAGES, 64, 0);
+}
+
+static bool check_open(struct state *s, int result)
+{
+	return !result ? s->r.nslots == 64 : out_of_memory(result);
+}
+
+/* The first page of each part is there on demand; of the arena only what is a slot's. */
+static int load_parts(struct state *s)
+{
+	return load_faults((void *)s->r.words) || load_faults((void *)s->r.slots) ||
+	       load_faults(s->r.data) || !load_faults(s->r.arena + PAGE) ? -EFAULT : 0;
+}
+
+static bool check_parts(struct state *s, int result)
+{
+	return !result && !s->r.words[0].slot && !s->r.slots[0].page &&
+	       page_is(s->r.data, segment_byte(0));
+}
+
+/* Mappings that go take the pages from their owner, and tell. */
+static int unmap_data(struct state *s)
+{
+	if (munmap(s->r.data, PAGES * PAGE))
+		return -errno;
+	s->r.data = NULL;
+	return 0;
+}
+
+static bool check_unmapped(struct state *s, int result)
+{
+	uint32_t left = chain_length(&s->r, TID);
+
+	if (result)
+		return out_of_memory(result) && left == 4 && page_is(s->r.data, 200);
+	return !left && !s->r.ctl->owned;
+}
+
+static int end_keep(struct state *s)
+{
+	__atomic_fetch_or(&s->r.words[1].hold, RVM_TRACK_HOLD_HOT, __ATOMIC_SEQ_CST);
+	return cmd_end(&s->c, s->r.fd, TID, 5, RVM_TRACK_END_KEEP);
+}
+
+static bool check_kept(struct state *s, int result)
+{
+	uint32_t left = chain_length(&s->r, TID), hot = s->r.ctl->hot.count;
+
+	if (result && !out_of_memory(result))
+		return false;
+	return page_is(s->r.data, 200) && (!left ? hot == 1 : result && left == 4 && !hot);
+}
+
+static int with_hot(struct state *s)
+{
+	int err = with_pages(s) ?: end_keep(s);
+
+	if (!err)
+		__atomic_fetch_and(&s->r.words[1].hold, ~RVM_TRACK_HOLD_HOT, __ATOMIC_SEQ_CST);
+	return err;
+}
+
+static int end_hot(struct state *s)
+{
+	return cmd_end(&s->c, s->r.fd, 0, 6, RVM_TRACK_END_HOT);
+}
+
+static bool check_cold(struct state *s, int result)
+{
+	uint32_t hot = s->r.ctl->hot.count;
+
+	return page_is(s->r.data, 200) && (!result ? !hot : out_of_memory(result) && hot <= 1);
+}
+
+/* All regions, to the end of the list or to an error. */
+static int dump(struct state *s)
+{
+	struct nlmsghdr *message = client_begin(&s->c, RVM_TRACK_CMD_REGION_GET, NLM_F_DUMP);
+	int n, err = client_send(&s->c, message);
+
+	while (!err) {
+		n = mnl_socket_recvfrom(s->c.socket, s->c.answer, sizeof(s->c.answer));
+		if (n <= 0)
+			return n ? -errno : -EPROTO;
+		for (message = (void *)s->c.answer; mnl_nlmsg_ok(message, n);
+		     message = mnl_nlmsg_next(message, &n)) {
+			if (message->nlmsg_type == NLMSG_DONE)
+				return 0;
+			if (message->nlmsg_type == NLMSG_ERROR)
+				return *(int *)mnl_nlmsg_get_payload(message);
+		}
+	}
+	return err;
+}
+
 static int get(struct state *s)
 {
 	return cmd_get(&s->c, s->r.fd);
@@ -333,6 +432,29 @@ FIXTURE_VARIANT_ADD(fail_nth, region_get) {
 	.action = { with_region, get, check_get },
 };
 
+FIXTURE_VARIANT_ADD(fail_nth, region_dump) {
+	.action = { with_region, dump, check_get },
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, mmap) {
+	.action = { NULL, open_region, check_open },
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, first_load_of_each_part) {
+	.action = { with_region, load_parts, check_parts },
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, munmap) {
+	.action = { with_pages, unmap_data, check_unmapped },
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, tx_end_keep) {
+	.action = { with_pages, end_keep, check_kept },
+};
+
+FIXTURE_VARIANT_ADD(fail_nth, tx_end_hot) {
+	.action = { with_hot, end_hot, check_cold },
+};
 
 FIXTURE_SETUP(fail_nth)
 {

@@ -194,13 +194,21 @@ TEST_F_TIMEOUT(segment, that_is_deleted_or_replaced_is_the_one_of_before, 120)
 	close(seg);
 }
 
-/* Take all space that the file system has. */
+/* Take all space that the file system has: most of it at once, the rest by writing. */
 static int fill_up(const char *path)
 {
 	static char block[1 << 20];
-	size_t size = sizeof(block);
+	size_t size = 128 << 20;
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	off_t at = 0;
 
+	while (size >= sizeof(block)) {
+		if (fallocate(fd, 0, at, size))
+			size /= 2;
+		else
+			at += size;
+	}
+	lseek(fd, at, SEEK_SET);
 	while (size >= 4096) {
 		if (write(fd, block, size) <= 0 || fsync(fd))
 			size /= 2;

@@ -176,6 +176,7 @@ make_served_legs()
 signal_server() { kill "-$2" -- "-$(cat "leg$1.pid")"; }
 kill_server() { signal_server 1 KILL; }
 hang_server() { signal_server 1 STOP; }
+kill_servers() { kill -KILL -- "-$(cat leg0.pid)" "-$(cat leg1.pid)"; }
 
 # remove_served() DEVICE... - and servers, of which some are dead
 remove_served()
@@ -187,6 +188,16 @@ remove_served()
 	done
 }
 
+# expect_failures() NAME - of a commit with RVM_EIO, and of all calls after it
+expect_failures()
+{
+	wait_for 30 has_failed "at once: all calls fail"
+	result $? "$1 a commit fails, and each call after it"
+	cp acks output
+	expect "$1 the error says what failed" 0 "failed: log /dev/mapper/log: .*Input/output error" \
+		grep "^failed:" acks
+}
+
 # lose_last() NAME - the server of leg0 dies as well, and all that was acknowledged is in its image
 lose_last()
 {
@@ -194,11 +205,7 @@ lose_last()
 	wait_for 30 more_than "$(($(sed -n 's/ transactions are there//p' output) + 100))"
 	result $? "$1: commits on what is left"
 	signal_server 0 KILL
-	wait_for 30 has_failed "at once: all calls fail"
-	result $? "$1: when the last server dies a commit fails, and each call after it"
-	cp acks output
-	expect "$1: the error says what failed" 0 "failed: log /dev/mapper/log: .*Input/output error" \
-		grep "^failed:" acks
+	expect_failures "$1: when the last server dies"
 	kill_worker
 	remove_served log segment whole leg0 leg1 meta0 meta1
 	loop leg0 $(((LEG + META) * 512)) 512
@@ -233,6 +240,40 @@ test_raid1_of_servers()
 	make_log
 	lose_leg "$name" hang_server true
 	lose_last "$name"
+}
+
+# lose_both() NAME TABLE - both servers die at once; what was acknowledged is there when they are back
+lose_both()
+{
+	local served="log segment whole leg0 leg1 meta0 meta1"
+	make_served_legs "$1"
+	dm whole 0 $LEG "$2"
+	make_parts
+	make_log
+	start_worker /dev/mapper/log /dev/mapper/segment
+	wait_for 30 more_than 100
+	result $? "$1: commits"
+	kill_servers
+	expect_failures "$1: then"
+	kill_worker
+	# shellcheck disable=SC2086 # several
+	remove_served $served
+	make_served_legs "$1, and come back"
+	dm whole 0 $LEG "$2"
+	make_parts
+	expect "$1, and come back: nothing is lost" 0 "transactions are there" \
+		"$here/work" check /dev/mapper/log /dev/mapper/segment "$(acked)"
+	# shellcheck disable=SC2086
+	remove_served $served
+	rm -f leg?.*
+}
+
+test_both_servers()
+{
+	lose_both "dm-mirror of NBD servers, both are killed" \
+		"mirror core 2 1024 nosync 2 /dev/mapper/leg0 0 /dev/mapper/leg1 0 1 handle_errors"
+	lose_both "dm-raid of NBD servers, both are killed" \
+		"raid raid1 2 0 nosync 2 /dev/mapper/meta0 /dev/mapper/leg0 /dev/mapper/meta1 /dev/mapper/leg1"
 }
 
 # fail_and_mend() NAME TABLE - the log's device fails for a while, without a mirror
@@ -308,6 +349,7 @@ test_mirror
 test_raid1
 test_mirror_of_servers
 test_raid1_of_servers
+test_both_servers
 test_log_fails
 test_segment_fails
 finish

@@ -126,6 +126,12 @@ static unsigned long held(void)
 	return number;
 }
 
+static void expect_error(const char *when, const char *call, rvm_return_t code)
+{
+	if (code != RVM_EIO)
+		die(1, "%s: %s returned %s", when, call, rvm_return(code));
+}
+
 /* No call may succeed that says something is durable. */
 static void expect_failures(const char *when)
 {
@@ -133,12 +139,9 @@ static void expect_failures(const char *when)
 	int i;
 
 	for (i = 0; i < 20; i++) {
-		if (!commit(next))
-			die(1, "%s: a commit was acknowledged", when);
-		if (!rvm_flush())
-			die(1, "%s: a flush succeeded", when);
-		if (!rvm_truncate())
-			die(1, "%s: a truncation succeeded", when);
+		expect_error(when, "a commit", commit(next));
+		expect_error(when, "a flush", rvm_flush());
+		expect_error(when, "a truncation", rvm_truncate());
 	}
 	printf("%s: all calls fail\n", when);
 	fflush(stdout);
@@ -199,13 +202,15 @@ static void wait_for_line(void)
 static void run(char *log, char *segment)
 {
 	unsigned long number, acknowledged = 0;
+	rvm_return_t code;
 
 	map(segment);
-	for (number = held() + 1; !commit_at_last(number); number++) {
+	for (number = held() + 1; !(code = commit_at_last(number)); number++) {
 		acknowledged = number;
 		printf("%lu\n", number);
 		fflush(stdout);
 	}
+	expect_error("at last", "a commit", code);
 	printf("failed: %s\n", reason);
 	expect_failures("at once");
 	wait_for_line();

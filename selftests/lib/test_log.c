@@ -74,6 +74,23 @@ static void read_file(const char *path, uint64_t at, void *bytes, size_t length)
 	close(fd);
 }
 
+/* Does each copy of the status in the file tell of this head, and of this durable LSN? */
+static bool both_tell(const char *path, uint64_t head, uint64_t durable)
+{
+	struct format_status status;
+	struct disk_status disk;
+	const char *why;
+	int copy;
+
+	for (copy = 0; copy < 2; copy++) {
+		read_file(path, copy * FORMAT_BLOCK, &disk, sizeof(disk));
+		if (format_status_decode(&disk, &status, &why) || status.head != head ||
+		    status.tail_hint != durable || status.clean)
+			return false;
+	}
+	return true;
+}
+
 /* Changes a 32-bit field of both status copies under a right checksum. */
 static void patch_status(const char *path, size_t at, uint32_t value)
 {
@@ -927,7 +944,9 @@ TEST_F(log, the_head_moves_only_forward_and_not_beyond_what_is_durable)
 	ASSERT_EQ(-EINVAL, log_set_head(self->log, state.head - 8));
 	ASSERT_EQ(0, log_flush(self->log, lsn));
 	ASSERT_EQ(-EINVAL, log_set_head(self->log, lsn + 1));
+	ASSERT_TRUE(both_tell(self->path, state.head, state.head));
 	ASSERT_EQ(0, log_set_head(self->log, lsn));
+	ASSERT_TRUE(both_tell(self->path, lsn, log_durable(self->log)));
 	ASSERT_EQ(0, log_set_head(self->log, lsn));
 	ASSERT_EQ(-EINVAL, log_set_head(self->log, lsn - 8));
 	ASSERT_EQ(0, log_close(self->log));
@@ -1096,6 +1115,7 @@ TEST_F(log, each_status_copy_alone_tells_the_truth)
 		ASSERT_EQ(0, log_flush(self->log, lsn));
 		head = log_durable(self->log);
 		ASSERT_EQ(0, log_set_head(self->log, head));
+		ASSERT_TRUE(both_tell(self->path, head, head));
 		ASSERT_EQ(0, log_close(self->log));
 		patch(self->path, copy * FORMAT_BLOCK, junk, sizeof(junk));
 		ASSERT_EQ(0, log_open(self->path, 0, true, &self->log));

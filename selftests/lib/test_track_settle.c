@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Tracker uffd settles a region when its scans take too long, and loses no store by that. */
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "api.h"
 #include "test_track.h"
 #include "track_cost.h"
+#include "uffd_uapi.h"
 
 #define REGION_PAGES	4096
 #define UFFD_WP		(1ULL << 57)	/* of an entry of /proc/self/pagemap */
@@ -157,6 +161,123 @@ TEST_F(settle, what_is_stored_while_a_region_is_being_settled_is_found)
 		lost += !seen[page];
 	EXPECT_EQ(0, lost);
 	EXPECT_LT(1, settles);
+}
+
+/* Which scan fails, from 1; 0: none does.  And has it looked at the first half of its pages before? */
+static int scans, failing;
+static bool half_way;
+static bool settling;	/* those count that begin with the first that settles a region */
+static struct model *storing;	/* who stores just before it */
+
+int __real_ioctl(int fd, unsigned long request, ...);
+int __wrap_ioctl(int fd, unsigned long request, ...);
+
+int __wrap_ioctl(int fd, unsigned long request, ...)
+{
+	struct pm_scan_arg *scanned;
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	scanned = arg;
+	if (request != PAGEMAP_SCAN || !failing ||
+	    (settling && !scans && scanned->category_mask != PAGE_IS_WPALLOWED) ||
+	    ++scans != failing)
+		return __real_ioctl(fd, request, arg);
+	if (storing) {
+		model_store(storing, 9 * PAGE + 11, &scans, sizeof(scans));
+		model_store(storing, (REGION_PAGES - 9) * PAGE + 11, &scans, sizeof(scans));
+	}
+	scanned->walk_end = scanned->start;
+	if (half_way) {
+		scanned->end = scanned->start + (scanned->end - scanned->start) / 2 / PAGE * PAGE;
+		must(__real_ioctl(fd, request, arg) >= 0);
+	}
+	errno = EINTR;
+	return -1;
+}
+
+/* Stores to every other page, so that there are more runs than one scan returns. */
+static void store_to_many(struct model *model, int round)
+{
+	uint64_t page;
+
+	for (page = round % 2; page < REGION_PAGES - 1; page += 2)
+		model_store(model, page * PAGE + 7, &round, sizeof(round));
+}
+
+/* Pages that were not stored to may be among those that it tells of, none that was is missing. */
+static void expect_all(struct __test_metadata *_metadata, struct model *model, int round)
+{
+	memset(model->may, true, model->pages * sizeof(bool));
+	ASSERT_EQ(0, model_collect(model)) {
+		TH_LOG("scan %d failed %s", round, half_way ? "half-way" : "at once");
+	}
+	failing = 0;
+	if (settling)
+		tell_costs(model, 0, 0);	/* not when nothing fails */
+	ASSERT_EQ(0, model_commit(model, round));
+	ASSERT_TRUE(model_live_ok(model));
+}
+
+/* Each scan of settling a region fails once, and once after it has protected half of its pages. */
+TEST_F_TIMEOUT(settle, a_scan_that_fails_while_a_region_is_being_settled_loses_nothing, 120)
+{
+	struct model *model = &self->model;
+	int at, half, err;
+
+	if (!model->tracker)
+		return;
+	for (half = 0; half < 2; half++) {
+		for (at = 1, err = -1; err; at++) {
+			ASSERT_EQ(0, model_begin(model));
+			store_to_many(model, at);
+			half_way = half;
+			storing = model;
+			scans = 0;
+			failing = at;
+			err = model->ops->settle(model->tracker);
+			failing = 0;
+			ASSERT_TRUE(!err || err == -EINTR);
+			expect_all(_metadata, model, at);
+			ASSERT_TRUE(err || is_settled(model));
+			/* and what is stored to then is found as well */
+			ASSERT_EQ(0, model_begin(model));
+			store_to_many(model, at + 1);
+			expect_all(_metadata, model, at);
+		}
+		ASSERT_LT(8, at);
+	}
+}
+
+/* The transaction does not notice, and goes on with what was found before. */
+TEST_F(settle, a_scan_that_fails_then_is_no_error_of_the_transaction)
+{
+	struct model *model = &self->model;
+	int round = 0, at = 0;
+	bool fewer;
+
+	if (!model->tracker)
+		return;
+	do {
+		tell_costs(model, 0, 16);
+		half_way = round % 2;
+		storing = model;
+		scans = 0;
+		settling = true;
+		failing = at + 1;
+		ASSERT_EQ(0, model_begin(model));
+		store_to_many(model, round);
+		expect_all(_metadata, model, ++round);
+		settling = false;
+		fewer = scans && scans <= at;
+		at += scans > at;	/* it was time to settle, and that one failed */
+		ASSERT_GT(ROUNDS, round);
+	} while (!fewer);
+	EXPECT_LE(2, at);
+	EXPECT_TRUE(is_settled(model));
 }
 
 TEST_HARNESS_MAIN

@@ -242,38 +242,34 @@ test_raid1_of_servers()
 	lose_last "$name"
 }
 
-# lose_both() NAME TABLE - both servers die at once; what was acknowledged is there when they are back
-lose_both()
+# dm-mirror cannot be asked for this: it holds a write that only one leg has refused until somebody gives it
+# another table, and which leg is the first to die is a matter of chance.
+test_both_servers()
 {
+	local name="dm-raid of NBD servers, both are killed"
 	local served="log segment whole leg0 leg1 meta0 meta1"
-	make_served_legs "$1"
-	dm whole 0 $LEG "$2"
+	local mirror="2 /dev/mapper/meta0 /dev/mapper/leg0 /dev/mapper/meta1 /dev/mapper/leg1"
+	make_served_legs "$name"
+	dm whole 0 $LEG raid raid1 2 0 nosync "$mirror"
 	make_parts
 	make_log
 	start_worker /dev/mapper/log /dev/mapper/segment
 	wait_for 30 more_than 100
-	result $? "$1: commits"
+	result $? "$name: commits"
 	kill_servers
-	expect_failures "$1: then"
+	expect_failures "$name: then"
 	kill_worker
 	# shellcheck disable=SC2086 # several
 	remove_served $served
-	make_served_legs "$1, and come back"
-	dm whole 0 $LEG "$2"
+	make_served_legs "$name, and come back"
+	# What was on its way then may be in one leg only: it copies that first.
+	dm whole 0 $LEG raid raid1 2 0 sync "$mirror"
 	make_parts
-	expect "$1, and come back: nothing is lost" 0 "transactions are there" \
+	expect "$name, and come back: nothing is lost" 0 "transactions are there" \
 		"$here/work" check /dev/mapper/log /dev/mapper/segment "$(acked)"
 	# shellcheck disable=SC2086
 	remove_served $served
 	rm -f leg?.*
-}
-
-test_both_servers()
-{
-	lose_both "dm-mirror of NBD servers, both are killed" \
-		"mirror core 2 1024 nosync 2 /dev/mapper/leg0 0 /dev/mapper/leg1 0 1 handle_errors"
-	lose_both "dm-raid of NBD servers, both are killed" \
-		"raid raid1 2 0 nosync 2 /dev/mapper/meta0 /dev/mapper/leg0 /dev/mapper/meta1 /dev/mapper/leg1"
 }
 
 # fail_and_mend() NAME TABLE - the log's device fails for a while, without a mirror

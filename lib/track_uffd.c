@@ -465,24 +465,26 @@ static uint64_t now(void)
 	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
 }
 
-/* What a failing scan has protected before it failed is in the set already. */
+/*
+ * What a failing scan has protected before it failed is in the set as well: the kernel does not say
+ * how many runs it has told by then, but it has told them.
+ */
 static int scan_all(struct uffd *uffd)
 {
 	uint64_t at = (uintptr_t)uffd->twin.tracker.base, end = at + uffd->twin.tracker.length;
-	int i, n;
+	int i, n = 0;
 
-	while (at < end) {
+	while (at < end && n >= 0) {
 		struct pm_scan_arg arg = { .start = at, .end = end };
 
+		memset(uffd->runs, 0, sizeof(uffd->runs));
 		ask_for_written(&uffd->eye, &arg);
 		n = scan(&uffd->eye, &arg, uffd->runs, SCAN_RUNS);
-		if (n < 0)
-			return n;
-		for (i = 0; i < n; i++)
+		for (i = 0; i < SCAN_RUNS && uffd->runs[i].end; i++)
 			add_run(uffd, &uffd->runs[i]);
 		at = arg.walk_end;
 	}
-	return 0;
+	return n < 0 ? n : 0;
 }
 
 /* A scan has taken so long.  Would it have been worth the while to have settled the region? */

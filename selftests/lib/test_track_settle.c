@@ -134,6 +134,8 @@ static void *store_all_over(void *arg)
 	return NULL;
 }
 
+static bool seen[REGION_PAGES];
+
 static int note_page(void *arg, const struct track_page *page)
 {
 	((bool *)arg)[page->page] = true;
@@ -142,7 +144,6 @@ static int note_page(void *arg, const struct track_page *page)
 
 TEST_F(settle, what_is_stored_while_a_region_is_being_settled_is_found)
 {
-	static bool seen[REGION_PAGES];
 	struct model *model = &self->model;
 	uint64_t page, lost = 0;
 	pthread_t thread;
@@ -163,7 +164,7 @@ TEST_F(settle, what_is_stored_while_a_region_is_being_settled_is_found)
 	EXPECT_LT(1, settles);
 }
 
-/* Which scan fails, from 1; 0: none does.  And has it looked at the first half of its pages before? */
+/* Which scan fails, from 1; 0: none.  And has it looked at the first half of its pages before? */
 static int scans, failing;
 static bool half_way;
 static bool settling;	/* those count that begin with the first that settles a region */
@@ -220,6 +221,34 @@ static void expect_all(struct __test_metadata *_metadata, struct model *model, i
 		tell_costs(model, 0, 0);	/* not when nothing fails */
 	ASSERT_EQ(0, model_commit(model, round));
 	ASSERT_TRUE(model_live_ok(model));
+}
+
+/* Each scan of a collection fails once, and once after it has protected half of its pages. */
+TEST_F(settle, a_scan_that_fails_while_pages_are_collected_loses_nothing)
+{
+	struct model *model = &self->model;
+	int at, half, err;
+
+	if (!model->tracker)
+		return;
+	for (half = 0; half < 2; half++) {
+		for (at = 1, err = -1; err; at++) {
+			ASSERT_EQ(0, model_begin(model));
+			store_to_many(model, at);
+			half_way = half;
+			storing = NULL;
+			scans = 0;
+			failing = at;
+			err = model->ops->collect(model->tracker, 1, note_page, seen);
+			failing = 0;
+			ASSERT_TRUE(!err || err == -EINTR);
+			ASSERT_EQ(0, model_collect(model)) {
+				TH_LOG("scan %d failed %s", at, half ? "half-way" : "at once");
+			}
+			ASSERT_EQ(0, model_commit(model, at));
+		}
+		ASSERT_LT(8, at);
+	}
 }
 
 /* Each scan of settling a region fails once, and once after it has protected half of its pages. */

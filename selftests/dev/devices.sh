@@ -63,7 +63,11 @@ fail_and_mend()
 	wait_for 30 more_than 100
 	result $? "$1: commits"
 	swap_table log 0 "$LOG" "$2"
-	expect_failures "$1:"
+	wait_for 30 has_failed "at once: all calls fail"
+	result $? "$1: a commit fails, and each call after it"
+	cp acks output
+	expect "$1: the error says what failed" 0 "failed: log /dev/mapper/log: .*Input/output error" \
+		grep "^failed:" acks
 	swap_table log 0 "$LOG" linear /dev/mapper/whole 0
 	echo >&7
 	wait_for 30 has_failed "after a while: all calls fail"

@@ -35,13 +35,3 @@ remove_all()
 }
 
 has_failed() { grep -q "^$1" acks; }
-
-# expect_failures() NAME - of a commit with RVM_EIO, and of all calls after it
-expect_failures()
-{
-	wait_for 30 has_failed "at once: all calls fail"
-	result $? "$1 a commit fails, and each call after it"
-	cp acks output
-	expect "$1 the error says what failed" 0 "failed: log /dev/mapper/log: .*Input/output error" \
-		grep "^failed:" acks
-}

@@ -58,11 +58,8 @@ static void take(struct survey_run *run, const struct format_record *record)
 	run->to += record->length;
 	if (record->durable > run->durable)
 		run->durable = record->durable;
-	if (record->type != FORMAT_TX)
-		return;
-	if (!run->transactions++)
-		run->first = record->tid;
-	run->last = record->tid;
+	if (record->type == FORMAT_TX)
+		run->transactions++;
 }
 
 /* What the broken record says of itself. */

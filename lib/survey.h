@@ -22,8 +22,6 @@ struct reader;
  * @from: LSN of the first one
  * @to: LSN after the last one, where no valid record stands
  * @transactions: how many of them are transactions
- * @first: number of the first transaction
- * @last: number of the last one
  * @durable: the highest durable LSN that they tell
  * @resume: LSN from which the next run was looked for
  * @unusable: a valid record stands at @to, but recovery cannot use it
@@ -36,8 +34,6 @@ struct survey_run {
 	uint64_t from;
 	uint64_t to;
 	uint64_t transactions;
-	uint64_t first;
-	uint64_t last;
 	uint64_t durable;
 	uint64_t resume;
 	bool unusable;

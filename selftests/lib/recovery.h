@@ -39,17 +39,19 @@ static inline int64_t recovered(unsigned int most)
 	return number < 0 ? -ENOMSG : number;
 }
 
-/* Opens the log and recovers, one call of which fails. */
-static inline int recover_failing(unsigned int at)
+/* Opens the log and recovers, one call of which fails, if there are so many. */
+static inline int recover_failing(unsigned int at, bool *failed)
 {
 	struct log *log;
 	int err;
 
+	*failed = false;
 	err = log_open(LOG, 0, false, &log);
 	if (err)
 		return err;
 	mem_fail(at, -EIO, false);
 	err = recover_log(log, NULL, NULL, NULL);
+	*failed = mem.failed;
 	mem_heal();
 	log_close(log);
 	return err;

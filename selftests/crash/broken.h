@@ -4,6 +4,8 @@
 #define SELFTESTS_CRASH_BROKEN_H
 
 #include <endian.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "specimen.h"
 
@@ -321,5 +323,16 @@ static const struct broken {
 	  0, 4096, EUCLEAN,
 	  SHORTER("4096", "8192") },
 };
+
+/* The image of that name. */
+static inline const struct broken *broken_named(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
+		if (!strcmp(broken[i].name, name))
+			return &broken[i];
+	abort();
+}
 
 #endif

@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A log of 64 KiB and its segment on the disk in memory, to be damaged. */
 #include <endian.h>
+#include <malloc.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "crc.h"
 #include "log.h"
+#include "logfile.h"
 #include "recover.h"
 #include "seen.h"
 #include "segment.h"
 #include "specimen.h"
+#include "verify.h"
 
 #include "broken.h"
 
@@ -115,6 +118,8 @@ int specimen_make(struct specimen *s, bool closed)
 	struct log *log;
 	int err;
 
+	mallopt(M_MMAP_THRESHOLD, 1 << 30);	/* the same memory for each recovery */
+	mallopt(M_TRIM_THRESHOLD, 1 << 30);
 	mem_install();
 	smalllog_make(LOG, AREA, MEM_SECTOR);
 	mem_put(SEG, zeros, sizeof(zeros));
@@ -152,6 +157,33 @@ int specimen_state(const struct specimen *s)
 		if (s->states[n] == hash)
 			return n;
 	return NO_STATE;
+}
+
+int specimen_recovered(const struct specimen *s)
+{
+	struct log *log;
+	int err;
+
+	err = log_open(LOG, 0, false, &log);
+	if (err)
+		return err;
+	err = recover_log(log, NULL, NULL, NULL);
+	log_close(log);
+	return err ? err : specimen_state(s);
+}
+
+int specimen_verify(struct verify *v, const struct verify_ops *ops)
+{
+	struct logfile file;
+	int err;
+
+	err = logfile_open(LOG, true, &file);
+	if (err)
+		return err;
+	err = verify_log(v, &file, ops);
+	verify_free(v);
+	logfile_close(&file);
+	return err;
 }
 
 /* Where the record number @n of the image is, from 0. */
@@ -224,13 +256,13 @@ void specimen_break(const struct specimen *s, const struct broken *b)
 		break;
 	case RECORD:
 	case PADDING:
-		at = specimen_record(image, b->part == RECORD ? 4 : 5);
+		at = specimen_record(image, b->part == RECORD ? MIDDLE : MIDDLE + 1);
 		length = le64toh(((struct disk_record *)(image + at))->length);
 		put_field(image + at + b->offset, b->width, b->value);
 		specimen_seal(image, at, length);
 		break;
 	case TRAILER:
-		at = specimen_record(image, 4);
+		at = specimen_record(image, MIDDLE);
 		length = le64toh(((struct disk_record *)(image + at))->length);
 		put_field(image + at + length - 16 + b->offset, b->width, b->value);
 		if (b->offset < 8)

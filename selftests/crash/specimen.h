@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "format.h"
+#include "log.h"
 #include "memdisk.h"
 #include "smalllog.h"
 
@@ -27,10 +28,14 @@
 #define OLDER		40	/* after so many an older image is kept */
 #define SPECIMEN_RANGES	3	/* of a transaction */
 #define SPECIMEN_DATA	1200	/* bytes that they have at most */
+#define MIDDLE		4	/* the record that is broken there; its padding is the next one */
+#define BEFORE_MIDDLE	(TRUNCATED + MIDDLE / 2) /* transactions, each with a padding */
+#define BEFORE_END	50	/* transactions before a padding that ends with the file */
 #define NO_STATE	(-ENOMSG)
 
 struct broken;
-struct log_range;
+struct verify;
+struct verify_ops;
 
 /**
  * struct specimen - the log as it was
@@ -58,6 +63,12 @@ unsigned char *specimen_put(const struct specimen *s);
 
 /** specimen_state() - how many transactions the segment has, or NO_STATE */
 int specimen_state(const struct specimen *s);
+
+/** specimen_recovered() - recover the log that is there; Return: specimen_state(), or an error */
+int specimen_recovered(const struct specimen *s);
+
+/** specimen_verify() - look at the log that is on the disk, as verify_log() does; @v is freed */
+int specimen_verify(struct verify *v, const struct verify_ops *ops);
 
 /**
  * specimen_ranges() - the ranges of a transaction

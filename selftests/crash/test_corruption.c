@@ -7,7 +7,6 @@
  * may be missing, as after a torn write, unless the log was closed.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <stddef.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,54 +14,10 @@
 #include "kselftest_harness.h"
 
 #include "err.h"
-#include "log.h"
 #include "memdisk.h"
-#include "recover.h"
-#include "specimen.h"
+#include "specimen_each.h"
 
 #define BURSTS		100000
-
-FIXTURE(corrupt)
-{
-	struct specimen specimen;
-};
-
-FIXTURE_VARIANT(corrupt)
-{
-	bool closed;
-};
-
-FIXTURE_VARIANT_ADD(corrupt, open) { .closed = false };
-FIXTURE_VARIANT_ADD(corrupt, closed) { .closed = true };
-
-FIXTURE_SETUP(corrupt)
-{
-	mallopt(M_MMAP_THRESHOLD, 1 << 30);	/* the same memory for each recovery */
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	ASSERT_EQ(0, specimen_make(&self->specimen, variant->closed));
-}
-
-FIXTURE_TEARDOWN(corrupt)
-{
-}
-
-typedef struct specimen corrupt;
-
-/* How many transactions the segment has after recovery, or a negative errno. */
-static int recovered(const corrupt *self)
-{
-	struct log *log;
-	int err;
-
-	err = log_open(LOG, 0, false, &log);
-	if (err)
-		return err;
-	err = recover_log(log, NULL, NULL, NULL);
-	log_close(log);
-	if (err)
-		return err;
-	return specimen_state(self);
-}
 
 /* struct tally - what came of damaged logs */
 struct tally {
@@ -72,25 +27,25 @@ struct tally {
 };
 
 /* Recovers the log that is there. */
-static bool is_right(const corrupt *self, struct tally *tally)
+static bool is_right(const struct specimen *s, struct tally *tally)
 {
 	static unsigned char before[BYTES];
 	uint64_t size = mem_find(LOG)->size;
 	int n;
 
 	memcpy(before, mem_find(LOG)->data, size);
-	n = recovered(self);
+	n = specimen_recovered(s);
 	if (n == COUNT) {
 		tally->harmless++;
 		return true;
 	}
 	if (n >= 0) {
 		tally->dropped++;
-		return !self->closed && n >= COUNT - LAST;
+		return !s->closed && n >= COUNT - LAST;
 	}
 	tally->reported++;
 	return n == -EUCLEAN && !memcmp(before, mem_find(LOG)->data, size) &&
-	       !memcmp(self->segment, mem_find(SEG)->data, SEG_BYTES);
+	       !memcmp(s->segment, mem_find(SEG)->data, SEG_BYTES);
 }
 
 static bool wrong(const char *what, unsigned long i)
@@ -101,8 +56,8 @@ static bool wrong(const char *what, unsigned long i)
 }
 
 /* Runs @fn for the numbers below @count, on all processors; tells what came of it. */
-static bool in_parts(const corrupt *self, unsigned long count,
-		     bool (*fn)(const corrupt *self, unsigned long i, struct tally *tally))
+static bool in_parts(const struct specimen *s, unsigned long count,
+		     bool (*fn)(const struct specimen *s, unsigned long i, struct tally *tally))
 {
 	unsigned long jobs = sysconf(_SC_NPROCESSORS_ONLN), job, i;
 	bool good = true;
@@ -115,7 +70,7 @@ static bool in_parts(const corrupt *self, unsigned long count,
 		if (fork())
 			continue;
 		for (i = job; i < count && good; i += jobs)
-			good = fn(self, i, &tally);
+			good = fn(s, i, &tally);
 		printf("# %lu reported, %lu dropped with the tail, %lu harmless\n",
 		       tally.reported, tally.dropped, tally.harmless);
 		fflush(stdout);
@@ -126,88 +81,88 @@ static bool in_parts(const corrupt *self, unsigned long count,
 	return good;
 }
 
-TEST_F(corrupt, undamaged_it_has_all_transactions)
+TEST_F(specimen, undamaged_it_has_all_transactions)
 {
 	specimen_put(&self->specimen);
-	ASSERT_EQ(COUNT, recovered(&self->specimen));
+	ASSERT_EQ(COUNT, specimen_recovered(&self->specimen));
 }
 
-static bool flip_bit(const corrupt *self, unsigned long bit, struct tally *tally)
+static bool flip_bit(const struct specimen *s, unsigned long bit, struct tally *tally)
 {
-	specimen_put(self)[bit / 8] ^= 1 << bit % 8;
-	return is_right(self, tally) || wrong("bit", bit);
+	specimen_put(s)[bit / 8] ^= 1 << bit % 8;
+	return is_right(s, tally) || wrong("bit", bit);
 }
 
-TEST_F_TIMEOUT(corrupt, each_of_the_524288_bits_may_be_flipped, 600)
+TEST_F_TIMEOUT(specimen, each_of_the_524288_bits_may_be_flipped, 600)
 {
 	ASSERT_TRUE(in_parts(&self->specimen, 8UL * BYTES, flip_bit));
 }
 
-static bool put_burst(const corrupt *self, unsigned long i, struct tally *tally)
+static bool put_burst(const struct specimen *s, unsigned long i, struct tally *tally)
 {
-	unsigned char *image = specimen_put(self);
+	unsigned char *image = specimen_put(s);
 	unsigned int seed = i, at, n;
 
 	at = rand_r(&seed) % BYTES;
 	n = 1 + rand_r(&seed) % (i % 4 ? 16 : 2048);
 	/* what damages the last flush and groups before leaves no proof of those: log-format.md */
-	if (at < self->last && at + n > self->last)
-		n = self->last - at;
+	if (at < s->last && at + n > s->last)
+		n = s->last - at;
 	for (; n-- && at < BYTES; at++)
 		image[at] = i % 3 ? rand_r(&seed) : i % 2 ? 0xff : 0;
-	return is_right(self, tally) || wrong("burst", i);
+	return is_right(s, tally) || wrong("burst", i);
 }
 
-TEST_F_TIMEOUT(corrupt, bursts_of_bytes_may_be_overwritten, 600)
+TEST_F_TIMEOUT(specimen, bursts_of_bytes_may_be_overwritten, 600)
 {
 	ASSERT_TRUE(in_parts(&self->specimen, BURSTS, put_burst));
 }
 
-static bool swap_sectors(const corrupt *self, unsigned long i, struct tally *tally)
+static bool swap_sectors(const struct specimen *s, unsigned long i, struct tally *tally)
 {
 	unsigned int x = FIRST + i / SECTORS, y = i % SECTORS;
 	unsigned char *image;
 
 	if (y >= x || x >= SECTORS || y < FIRST)
 		return true;
-	image = specimen_put(self);
-	memcpy(image + x * MEM_SECTOR, self->image + y * MEM_SECTOR, MEM_SECTOR);
-	memcpy(image + y * MEM_SECTOR, self->image + x * MEM_SECTOR, MEM_SECTOR);
-	return is_right(self, tally) || wrong("swap", i);
+	image = specimen_put(s);
+	memcpy(image + x * MEM_SECTOR, s->image + y * MEM_SECTOR, MEM_SECTOR);
+	memcpy(image + y * MEM_SECTOR, s->image + x * MEM_SECTOR, MEM_SECTOR);
+	return is_right(s, tally) || wrong("swap", i);
 }
 
-TEST_F_TIMEOUT(corrupt, any_two_sectors_of_records_may_be_swapped, 600)
+TEST_F_TIMEOUT(specimen, any_two_sectors_of_records_may_be_swapped, 600)
 {
 	ASSERT_TRUE(in_parts(&self->specimen, (unsigned long)SECTORS * SECTORS, swap_sectors));
 }
 
-static bool put_older(const corrupt *self, unsigned long i, struct tally *tally)
+static bool put_older(const struct specimen *s, unsigned long i, struct tally *tally)
 {
 	unsigned int n = i < SECTORS ? MEM_SECTOR : FORMAT_BLOCK;
 	unsigned int at = i < SECTORS ? i * n : (i - SECTORS) * n;
 
-	memcpy(specimen_put(self) + at, self->older + at, n);
-	return is_right(self, tally) || wrong("older", i);
+	memcpy(specimen_put(s) + at, s->older + at, n);
+	return is_right(s, tally) || wrong("older", i);
 }
 
-TEST_F_TIMEOUT(corrupt, any_sector_and_any_block_may_be_an_older_one, 600)
+TEST_F_TIMEOUT(specimen, any_sector_and_any_block_may_be_an_older_one, 600)
 {
 	ASSERT_TRUE(in_parts(&self->specimen, SECTORS + BYTES / FORMAT_BLOCK, put_older));
 }
 
-static bool cut_off(const corrupt *self, unsigned long i, struct tally *tally)
+static bool cut_off(const struct specimen *s, unsigned long i, struct tally *tally)
 {
 	int n;
 
 	(void)tally;
-	specimen_put(self);
-	mem_put(LOG, self->image, i * MEM_SECTOR + i % 3);
-	n = recovered(self);
+	specimen_put(s);
+	mem_put(LOG, s->image, i * MEM_SECTOR + i % 3);
+	n = specimen_recovered(s);
 	return (n == (i < 16 ? -EINVAL : -EUCLEAN) &&
-		!memcmp(self->segment, mem_find(SEG)->data, SEG_BYTES)) || wrong("cut", i);
+		!memcmp(s->segment, mem_find(SEG)->data, SEG_BYTES)) || wrong("cut", i);
 }
 
-TEST_F_TIMEOUT(corrupt, a_file_that_was_cut_off_anywhere_is_refused, 600)
+TEST_F_TIMEOUT(specimen, a_file_that_was_cut_off_anywhere_is_refused, 600)
 {
 	unsigned long i;
 	struct tally tally;
@@ -234,15 +189,15 @@ static bool says(const char *text)
 
 TEST(each_named_image_is_refused_with_its_own_words)
 {
-	corrupt *self = calloc(1, sizeof(*self));
+	struct specimen *s = calloc(1, sizeof(*s));
 	unsigned int i, bad = 0;
 
-	ASSERT_EQ(0, specimen_make(self, false));
+	ASSERT_EQ(0, specimen_make(s, false));
 	for (i = 0; i < ARRAY_SIZE(broken); i++) {
 		int err;
 
-		specimen_break(self, &broken[i]);
-		err = recovered(self);
+		specimen_break(s, &broken[i]);
+		err = specimen_recovered(s);
 		if (err == -broken[i].err && says(broken[i].text))
 			continue;
 		bad++;
@@ -250,7 +205,7 @@ TEST(each_named_image_is_refused_with_its_own_words)
 	}
 	ASSERT_GE(ARRAY_SIZE(broken), 40);
 	ASSERT_EQ(0, bad);
-	free(self);
+	free(s);
 }
 
 TEST_HARNESS_MAIN

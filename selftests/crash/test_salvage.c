@@ -1,210 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Damaged logs, looked at and salvaged: each defect is told with its place, what is brought to the
- * segment is a prefix of what was committed or nothing is changed, and what was there is kept.
+ * Damaged logs, looked at and salvaged: each defect is told with its place, and what is brought to
+ * the segment is a prefix of what was committed, or nothing is changed.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "kselftest_harness.h"
-
+#include "disk.h"
 #include "err.h"
-#include "log.h"
-#include "recover.h"
 #include "salvage.h"
-#include "specimen.h"
-#include "verify.h"
+#include "specimen_each.h"
+#include "told.h"
 
 #include "broken.h"
 
-#define KEPT	"/log.damaged"
-#define ELSEWHERE "/copies/log"	/* a directory that nothing else is in */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define FLIPS	2400	/* slow */
 #else
 #define FLIPS	12000
 #endif
-#define MIDDLE	4	/* the record that broken.h breaks; the padding behind it is the next one */
 
-/* struct told - what was told of a log */
-struct told {
-	unsigned int defects;
-	unsigned int right;		/* of them where, and with the words that, they should */
-	enum verify_part part;
-	uint64_t byte[2];
-	const char *what;
-	unsigned int lost;
-	uint64_t lost_tid;
-	uint64_t lost_bytes;
-};
-
-static void on_defect(void *arg, const struct verify_defect *d)
-{
-	struct told *t = arg;
-
-	t->defects++;
-	if (d->part == t->part && (d->byte == t->byte[0] || d->byte == t->byte[1]) &&
-	    (!t->what || strstr(t->what, d->what)) && d->effect[0])
-		t->right++;
-}
-
-static void on_lost(void *arg, const struct salvage_lost *lost)
-{
-	struct told *t = arg;
-
-	t->lost++;
-	if (!lost->sure && lost->tid)
-		t->lost_tid = lost->tid;
-	t->lost_bytes += lost->length;
-}
-
-static void on_progress(void *arg, uint64_t done, uint64_t total)
-{
-	(void)arg;
-	if (done > total)
-		abort();
-}
-
-static int look(struct told *told, struct verify *v)
-{
-	const struct verify_ops ops = { .defect = on_defect, .progress = on_progress, .arg = told };
-	struct logfile file;
-	int err;
-
-	err = logfile_open(LOG, true, &file);
-	if (err)
-		return err;
-	err = verify_log(v, &file, &ops);
-	verify_free(v);
-	logfile_close(&file);
-	return err;
-}
-
-static int salvage(struct told *told, bool beyond, struct salvage_stats *stats)
-{
-	const struct salvage_ops ops = {
-		.beyond = beyond,
-		.defect = on_defect,
-		.lost = on_lost,
-		.progress = on_progress,
-		.arg = told,
-	};
-
-	return salvage_log(LOG, &ops, stats);
-}
-
-/* How many transactions plain recovery brings, or a negative errno. */
-static int recovered(const struct specimen *s)
-{
-	struct log *log;
-	int err;
-
-	err = log_open(LOG, 0, false, &log);
-	if (err)
-		return err;
-	err = recover_log(log, NULL, NULL, NULL);
-	log_close(log);
-	return err ? err : specimen_state(s);
-}
-
-/* How many transactions salvage brings, or a negative errno. */
-static int salvaged(const struct specimen *s)
-{
-	struct salvage_stats stats;
-	struct told told = {};
-	int err = salvage(&told, false, &stats);
-
-	return err ? err : specimen_state(s);
-}
-
-static void forget_copies(void)
-{
-	char name[sizeof(KEPT) + 8];
-	unsigned int i;
-
-	mem_unlink(KEPT);
-	for (i = 2; i < 4; i++) {
-		snprintf(name, sizeof(name), "%s.%u", KEPT, i);
-		mem_unlink(name);
-	}
-}
-
-/* What a whole status says, or 0: where the log goes on, and all before it was durable. */
-static uint64_t status_lsn(bool head)
-{
-	struct format_status status = {};
-	struct status_copies copies;
-	struct logfile file;
-
-	if (logfile_open(LOG, true, &file))
-		return 0;
-	if (status_load(&file, &status, &copies))
-		memset(&status, 0, sizeof(status));
-	logfile_close(&file);
-	return head ? status.head : status.tail_hint;
-}
-
-/* struct disk - log and segment as they were before */
-struct disk {
-	uint64_t log_size;
-	uint64_t segment_size;
-	uint64_t durable;		/* LSN below which all was, as the log's status says */
-	unsigned char log[2 * BYTES];
-	unsigned char segment[SEG_BYTES];
-};
-
-static void remember(struct disk *d)
-{
-	struct mem_file *segment = mem_find(SEG);
-
-	d->log_size = mem_find(LOG)->size;
-	d->durable = status_lsn(false);
-	memcpy(d->log, mem_find(LOG)->data, d->log_size);
-	d->segment_size = segment ? segment->size : 0;
-	if (segment)
-		memcpy(d->segment, segment->data, d->segment_size);
-}
-
-static bool log_is(const struct disk *d, const char *name)
-{
-	const struct mem_file *file = mem_find(name);
-
-	return file && file->size == d->log_size && !memcmp(file->data, d->log, d->log_size);
-}
-
-static bool unchanged(const struct disk *d)
-{
-	const struct mem_file *segment = mem_find(SEG);
-
-	return log_is(d, LOG) && (segment ? segment->size : 0) == d->segment_size &&
-	       (!segment || !memcmp(segment->data, d->segment, d->segment_size));
-}
-
-FIXTURE(salvage)
-{
-	struct specimen specimen;
-	struct disk disk;
-};
-
-FIXTURE_VARIANT(salvage)
-{
-	bool closed;
-};
-
-FIXTURE_VARIANT_ADD(salvage, open) { .closed = false };
-FIXTURE_VARIANT_ADD(salvage, closed) { .closed = true };
-
-FIXTURE_SETUP(salvage)
-{
-	mallopt(M_MMAP_THRESHOLD, 1 << 30);	/* the same memory for each recovery */
-	mallopt(M_TRIM_THRESHOLD, 1 << 30);
-	ASSERT_EQ(0, specimen_make(&self->specimen, variant->closed));
-}
-
-FIXTURE_TEARDOWN(salvage)
-{
-}
+static struct disk before;
 
 /* Where a broken image is broken, and the words that say so. */
 static void expect_place(struct told *t, const struct specimen *s, const struct broken *b)
@@ -272,11 +89,11 @@ static const struct exception {
 	{ "dict_id_of_another", TRUNCATED, OTHER_PLACE },
 	{ "dict_segment_was_longer", -EUCLEAN, OTHER_PLACE },
 	{ "dict_bytes_behind_the_last", -EUCLEAN, 0 },
-	{ "range_beyond_its_segment", TRUNCATED + MIDDLE / 2, OTHER_WORDS },
+	{ "range_beyond_its_segment", BEFORE_MIDDLE, OTHER_WORDS },
 	{ "file_empty", -EINVAL, NO_LOG },
 	{ "file_of_one_status", -EINVAL, NO_LOG },
 	{ "file_of_both_statuses", -EUCLEAN, 0 },
-	{ "file_without_its_last_byte", 50, 0 },	/* the padding behind it ends there */
+	{ "file_without_its_last_byte", BEFORE_END, 0 },
 };
 
 static const struct exception *find_exception(const char *name)
@@ -289,10 +106,9 @@ static const struct exception *find_exception(const char *name)
 	return NULL;
 }
 
-static int expected(const struct specimen *s, const struct broken *b)
+static int expected(const struct broken *b)
 {
 	const struct exception *e = find_exception(b->name);
-	int middle = TRUNCATED + MIDDLE / 2;	/* each has a flush, so a padding, of its own */
 
 	if (e)
 		return e->result;
@@ -301,11 +117,11 @@ static int expected(const struct specimen *s, const struct broken *b)
 	case DICT:
 		return COUNT;
 	case PADDING:
-		return middle + 1;
+		return BEFORE_MIDDLE + 1;
 	case SEGMENT:
 		return -b->err;
 	default:
-		return middle;
+		return BEFORE_MIDDLE;
 	}
 }
 
@@ -320,7 +136,7 @@ static bool told_right(const struct specimen *s, const struct broken *b)
 	expect_place(&told, s, b);
 	if (otherwise & OTHER_WORDS)
 		told.what = NULL;
-	err = look(&told, &v);
+	err = told_verify(&told, &v);
 	if (otherwise & NO_LOG)
 		return err == e->result && !told.defects;
 	if (otherwise & SOUND)
@@ -330,21 +146,21 @@ static bool told_right(const struct specimen *s, const struct broken *b)
 
 static bool salvaged_right(const struct specimen *s, const struct broken *b, struct disk *disk)
 {
-	int want = expected(s, b), got;
+	int want = expected(b), got;
 
-	remember(disk);
-	forget_copies();
-	got = salvaged(s);
+	disk_remember(disk);
+	disk_forget_copies();
+	got = told_salvaged(s);
 	if (got != want)
 		printf("# %s: %d, not %d: %s\n", b->name, got, want, err_text());
 	if (got < 0)
-		return got == want && unchanged(disk) && !mem_find(KEPT);
+		return got == want && disk_unchanged(disk) && !mem_find(KEPT);
 	/* and it is sound now, goes on behind what was durable, and is as it was somewhere */
-	return got == want && status_lsn(true) >= disk->durable && log_is(disk, KEPT) &&
-	       recovered(s) == want;
+	return got == want && disk_status_lsn(true) >= disk->durable && disk_log_is(disk, KEPT) &&
+	       specimen_recovered(s) == want;
 }
 
-TEST_F(salvage, tells_and_salvages_each_named_image)
+TEST_F(specimen, each_named_image_is_told_of_and_salvaged)
 {
 	const struct specimen *s = &self->specimen;
 	unsigned int i, bad = 0;
@@ -356,34 +172,12 @@ TEST_F(salvage, tells_and_salvages_each_named_image)
 
 		specimen_break(s, &broken[i]);
 		told = told_right(s, &broken[i]);
-		right = salvaged_right(s, &broken[i], &self->disk);
+		right = salvaged_right(s, &broken[i], &before);
 		bad += !told || !right;
 		if (!told || !right)
 			TH_LOG("%s: %s", broken[i].name, told ? "salvaged wrong" : "told wrong");
 	}
 	ASSERT_EQ(0, bad);
-}
-
-/* Broken, and that is durable. */
-static void put_broken(const struct specimen *s, const struct broken *b)
-{
-	struct mem_file *log;
-
-	specimen_break(s, b);
-	log = mem_find(LOG);
-	memcpy(log->stable, log->data, log->size);
-	forget_copies();
-	mem_heal();
-}
-
-static const struct broken *named(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(broken); i++)
-		if (!strcmp(broken[i].name, name))
-			return &broken[i];
-	abort();
 }
 
 /* struct tally - what came of damaged logs */
@@ -401,29 +195,29 @@ static bool is_right(const struct specimen *s, struct disk *disk, struct tally *
 	int plain, got, err;
 	bool bad;
 
-	remember(disk);
-	forget_copies();
-	err = look(&told, &v);
-	if (!unchanged(disk) || (err && err != -EINVAL && err != -EPROTO))
+	disk_remember(disk);
+	disk_forget_copies();
+	err = told_verify(&told, &v);
+	if (!disk_unchanged(disk) || (err && err != -EINVAL && err != -EPROTO))
 		return false;
-	plain = recovered(s);
+	plain = specimen_recovered(s);
 	bad = plain < 0;
-	if (bad != (err || v.refused) || (bad && !unchanged(disk)))
+	if (bad != (err || v.refused) || (bad && !disk_unchanged(disk)))
 		return false;
 	mem_put(LOG, disk->log, disk->log_size);
 	mem_put(SEG, disk->segment, disk->segment_size);
-	got = salvaged(s);
+	got = told_salvaged(s);
 	if (got < 0) {
 		tally->refused++;
-		return got != NO_STATE && plain < 0 && unchanged(disk) && !mem_find(KEPT);
+		return got != NO_STATE && plain < 0 && disk_unchanged(disk) && !mem_find(KEPT);
 	}
 	tally->whole += got == COUNT;
 	tally->prefixes += got < COUNT;
-	if (status_lsn(true) < disk->durable)
+	if (disk_status_lsn(true) < disk->durable)
 		return false;
 	if (plain >= 0)
 		return got == plain && !mem_find(KEPT);
-	return log_is(disk, KEPT) && salvaged(s) == got && recovered(s) == got;
+	return disk_log_is(disk, KEPT) && told_salvaged(s) == got && specimen_recovered(s) == got;
 }
 
 static void flip(unsigned char *image, unsigned int *seed)
@@ -448,7 +242,7 @@ static void burst(unsigned char *image, unsigned int *seed)
 		image[at] = *seed % 2 ? rand_r(seed) : 0;
 }
 
-TEST_F_TIMEOUT(salvage, gives_a_prefix_or_changes_nothing_whatever_is_damaged, 600)
+TEST_F_TIMEOUT(specimen, salvage_gives_a_prefix_or_changes_nothing_whatever_is_damaged, 600)
 {
 	struct tally tally = {};
 	unsigned int i;
@@ -461,7 +255,7 @@ TEST_F_TIMEOUT(salvage, gives_a_prefix_or_changes_nothing_whatever_is_damaged, 6
 			flip(image, &seed);
 		else
 			burst(image, &seed);
-		ASSERT_TRUE(is_right(&self->specimen, &self->disk, &tally)) {
+		ASSERT_TRUE(is_right(&self->specimen, &before, &tally)) {
 			TH_LOG("damage %u: %s", i, err_text());
 		}
 	}
@@ -471,7 +265,7 @@ TEST_F_TIMEOUT(salvage, gives_a_prefix_or_changes_nothing_whatever_is_damaged, 6
 	ASSERT_LT(FLIPS / 240, tally.refused);
 }
 
-TEST_F_TIMEOUT(salvage, of_a_log_that_was_cut_off_gives_a_prefix, 600)
+TEST_F_TIMEOUT(specimen, salvage_of_a_log_that_was_cut_off_gives_a_prefix, 600)
 {
 	const struct specimen *s = &self->specimen;
 	int n, last = -1, prefixes = 0;
@@ -480,192 +274,22 @@ TEST_F_TIMEOUT(salvage, of_a_log_that_was_cut_off_gives_a_prefix, 600)
 	for (at = FIRST; at < SECTORS; at++) {
 		specimen_put(s);
 		mem_put(LOG, s->image, at * MEM_SECTOR + at % 3);
-		remember(&self->disk);
-		forget_copies();
-		n = salvaged(s);
+		disk_remember(&before);
+		disk_forget_copies();
+		n = told_salvaged(s);
 		ASSERT_NE(NO_STATE, n);
 		if (n < 0) {
-			ASSERT_TRUE(unchanged(&self->disk));
+			ASSERT_TRUE(disk_unchanged(&before));
 			continue;
 		}
 		prefixes++;
 		ASSERT_LE(last, n);
 		last = n;
 		ASSERT_EQ(BYTES, mem_find(LOG)->size);
-		ASSERT_TRUE(log_is(&self->disk, KEPT));
-		ASSERT_EQ(n, recovered(s));
+		ASSERT_TRUE(disk_log_is(&before, KEPT));
+		ASSERT_EQ(n, specimen_recovered(s));
 	}
 	ASSERT_LT(10, prefixes);
-}
-
-/* Those whose salvage does each of the things that it can do. */
-static const char *const images[] = {
-	"record_without_magic", "status_checksum", "dict_checksum", "file_without_its_last_byte",
-};
-
-TEST_F_TIMEOUT(salvage, may_be_interrupted_at_each_call_and_run_again, 600)
-{
-	const struct specimen *s = &self->specimen;
-	unsigned int i, at, choice, calls;
-
-	if (variant->closed)
-		return;
-	for (i = 0; i < ARRAY_SIZE(images); i++) {
-		const struct broken *b = named(images[i]);
-
-		calls = 1;
-		for (at = 1; at <= calls; at++) {
-			for (choice = 0; choice < 3; choice++) {
-				put_broken(s, b);
-				mem.power_at = at;
-				salvaged(s);
-				calls = mem.dead ? at + 1 : at;
-				mem_power_loss(choice);
-				ASSERT_EQ(expected(s, b), salvaged(s)) {
-					TH_LOG("%s, call %u: %s", b->name, at, err_text());
-				}
-				ASSERT_EQ(expected(s, b), recovered(s));
-			}
-		}
-		ASSERT_LT(12, calls);
-	}
-}
-
-TEST_F_TIMEOUT(salvage, changes_nothing_before_the_copy_is_made, 600)
-{
-	const struct specimen *s = &self->specimen;
-	unsigned int i, at;
-	bool failed = true;
-
-	if (variant->closed)
-		return;
-	for (i = 0; i < ARRAY_SIZE(images); i++) {
-		const struct broken *b = named(images[i]);
-
-		for (at = 1, failed = true; failed; at++) {
-			bool same;
-			int n;
-
-			put_broken(s, b);
-			remember(&self->disk);
-			mem_fail(at, -EIO, false);
-			n = salvaged(s);
-			failed = mem.failed;
-			mem_heal();
-			ASSERT_TRUE(n == expected(s, b) || n < 0);
-			same = unchanged(&self->disk);
-			ASSERT_TRUE(n >= 0 || same || log_is(&self->disk, KEPT));
-			ASSERT_TRUE(!mem_find(KEPT) || log_is(&self->disk, KEPT));
-			ASSERT_EQ(expected(s, b), salvaged(s));
-			/* a copy of what is there still is taken again */
-			ASSERT_TRUE(!same || !mem_find(KEPT ".2"));
-		}
-	}
-}
-
-/* A copy that stands there already and was never synced, as an interrupted salvage leaves it. */
-static void put_copy(const struct specimen *s, const struct broken *b, struct disk *disk)
-{
-	struct mem_file *kept;
-
-	put_broken(s, b);
-	remember(disk);
-	mem_put(ELSEWHERE, disk->log, disk->log_size);
-	kept = mem_find(ELSEWHERE);
-	memset(kept->stable, 0, kept->size);
-	kept->entered = false;
-	mem_heal();
-}
-
-TEST_F_TIMEOUT(salvage, is_not_begun_before_a_copy_that_was_there_is_durable, 600)
-{
-	const struct broken *b = named("record_without_magic");
-	struct told told = {};
-	const struct salvage_ops ops = {
-		.keep = ELSEWHERE, .defect = on_defect, .lost = on_lost, .arg = &told,
-	};
-	unsigned int at, choice, calls = 1;
-	struct salvage_stats stats;
-
-	for (at = 1; at <= calls; at++) {
-		for (choice = 0; choice < 3; choice++) {
-			put_copy(&self->specimen, b, &self->disk);
-			mem.power_at = at;
-			salvage_log(LOG, &ops, &stats);
-			calls = mem.dead ? at + 1 : at;
-			mem_power_loss(choice);
-			ASSERT_TRUE(unchanged(&self->disk) || log_is(&self->disk, ELSEWHERE)) {
-				TH_LOG("call %u", at);
-			}
-		}
-	}
-	ASSERT_LT(12, calls);
-}
-
-TEST_F(salvage, takes_no_other_file_for_its_copy)
-{
-	const struct broken *b = named("record_without_magic");
-	unsigned int at;
-
-	for (at = 0; at < BYTES; at += BYTES - 1) {
-		put_broken(&self->specimen, b);
-		remember(&self->disk);
-		mem_put(KEPT, self->disk.log, BYTES);
-		mem_find(KEPT)->data[at] ^= 1;
-		ASSERT_EQ(expected(&self->specimen, b), salvaged(&self->specimen));
-		ASSERT_FALSE(log_is(&self->disk, KEPT));
-		ASSERT_TRUE(log_is(&self->disk, KEPT ".2"));
-	}
-}
-
-/* Behind its area a log has none of its own bytes, if it was made smaller and not cut off yet. */
-TEST_F(salvage, keeps_the_bytes_of_the_log_and_no_others)
-{
-	const struct broken *b = named("record_without_magic");
-	unsigned char longer[BYTES + 4096];
-
-	put_broken(&self->specimen, b);
-	remember(&self->disk);
-	memset(longer, 0x77, sizeof(longer));
-	memcpy(longer, self->disk.log, BYTES);
-	mem_put(LOG, longer, sizeof(longer));
-	ASSERT_EQ(expected(&self->specimen, b), salvaged(&self->specimen));
-	ASSERT_TRUE(log_is(&self->disk, KEPT));
-}
-
-TEST_F(salvage, without_room_for_a_copy_changes_nothing)
-{
-	const struct specimen *s = &self->specimen;
-
-	specimen_break(s, named("record_without_magic"));
-	remember(&self->disk);
-	mem.limit = BYTES / 2;
-	ASSERT_EQ(-ENOSPC, salvaged(s));
-	ASSERT_NE(NULL, strstr(err_text(), "nothing was changed"));
-	ASSERT_TRUE(unchanged(&self->disk));
-	ASSERT_EQ(NULL, mem_find(KEPT));
-}
-
-TEST_F(salvage, keeps_the_log_under_a_name_that_is_free)
-{
-	struct salvage_ops ops = { .keep = "/other", .defect = on_defect, .lost = on_lost };
-	const struct specimen *s = &self->specimen;
-	struct salvage_stats stats;
-	struct told told = {};
-
-	ops.arg = &told;
-	specimen_break(s, named("record_without_magic"));
-	remember(&self->disk);
-	mem_put(KEPT, "precious", 8);
-	mem_put("/other", "precious", 8);
-	ASSERT_EQ(-EEXIST, salvage_log(LOG, &ops, &stats));
-	ASSERT_NE(NULL, strstr(err_text(), "/other"));
-	ASSERT_TRUE(unchanged(&self->disk));
-	ASSERT_EQ(0, salvage(&told, false, &stats));
-	ASSERT_EQ(0, strcmp(KEPT ".2", stats.kept));
-	ASSERT_TRUE(log_is(&self->disk, KEPT ".2"));
-	ASSERT_EQ(0, memcmp("precious", mem_find(KEPT)->data, 8));
-	ASSERT_EQ(0, memcmp("precious", mem_find("/other")->data, 8));
 }
 
 /* Breaks the record @n, and those behind it, too, if @all. */
@@ -679,7 +303,7 @@ static void break_records(const struct specimen *s, unsigned int n, unsigned int
 }
 
 /* What a program was told to be durable at some LSN must not come to mean another record. */
-TEST_F(salvage, lets_no_lsn_come_again)
+TEST_F(specimen, salvage_lets_no_lsn_come_again)
 {
 	const struct specimen *s = &self->specimen;
 	bool closed = variant->closed;
@@ -691,29 +315,29 @@ TEST_F(salvage, lets_no_lsn_come_again)
 
 	for (n = 0; n < count; n++) {
 		break_records(s, n, count, closed);
-		remember(&self->disk);
-		forget_copies();
-		ASSERT_EQ(0, salvage(&told, false, &stats));
+		disk_remember(&before);
+		disk_forget_copies();
+		ASSERT_EQ(0, told_salvage(&told, NULL, false, &stats));
 		ASSERT_FALSE(stats.sound);
-		ASSERT_LE(stats.end, status_lsn(true));
-		ASSERT_LE(self->disk.durable, status_lsn(true));
-		above += stats.end > self->disk.durable;
-		below += stats.end < self->disk.durable;
+		ASSERT_LE(stats.end, disk_status_lsn(true));
+		ASSERT_LE(before.durable, disk_status_lsn(true));
+		above += stats.end > before.durable;
+		below += stats.end < before.durable;
 	}
 	ASSERT_EQ(closed ? 0 : count, above);
 	ASSERT_EQ(closed ? count : 0, below);
 }
 
-TEST_F(salvage, tells_what_was_lost)
+TEST_F(specimen, salvage_tells_what_was_lost)
 {
 	const struct specimen *s = &self->specimen;
-	const struct broken *b = named("trailer_checksum");
+	const struct broken *b = broken_named("trailer_checksum");
 	struct salvage_stats stats;
 	struct told told = {};
-	int middle = expected(s, b);
+	int middle = expected(b);
 
 	specimen_break(s, b);
-	ASSERT_EQ(0, salvage(&told, false, &stats));
+	ASSERT_EQ(0, told_salvage(&told, NULL, false, &stats));
 	ASSERT_EQ(middle, specimen_state(s));
 	EXPECT_FALSE(stats.sound);
 	EXPECT_EQ(middle - TRUNCATED, stats.recovered.records);
@@ -738,7 +362,7 @@ static bool without(const struct specimen *s, int missing, unsigned char segment
 	return specimen_state(s) == NO_STATE;
 }
 
-TEST_F(salvage, beyond_the_damage_takes_all_others)
+TEST_F(specimen, salvage_beyond_the_damage_takes_all_others)
 {
 	const struct specimen *s = &self->specimen;
 	struct salvage_stats stats;
@@ -750,14 +374,14 @@ TEST_F(salvage, beyond_the_damage_takes_all_others)
 		ASSERT_LT(TRUNCATED + 1, n--);
 	/* each has a padding behind it */
 	specimen_put(s)[specimen_record(s->image, 2 * (n - TRUNCATED - 1))] ^= 1;
-	remember(&self->disk);
-	forget_copies();
-	ASSERT_EQ(0, salvage(&told, true, &stats));
+	disk_remember(&before);
+	disk_forget_copies();
+	ASSERT_EQ(0, told_salvage(&told, NULL, true, &stats));
 	ASSERT_EQ(0, memcmp(right, mem_find(SEG)->data, SEG_BYTES));
 	EXPECT_EQ(0, stats.lost);
 	EXPECT_EQ(1, stats.holes);
-	ASSERT_TRUE(log_is(&self->disk, KEPT));
-	ASSERT_EQ(NO_STATE, recovered(s));	/* as before: the log is empty */
+	ASSERT_TRUE(disk_log_is(&before, KEPT));
+	ASSERT_EQ(NO_STATE, specimen_recovered(s));	/* as before: the log is empty */
 	ASSERT_EQ(0, memcmp(right, mem_find(SEG)->data, SEG_BYTES));
 }
 

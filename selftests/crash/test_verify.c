@@ -9,12 +9,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#include "kselftest_harness.h"
-
 #include "err.h"
 #include "log.h"
 #include "salvage.h"
-#include "specimen.h"
+#include "specimen_each.h"
 #include "verify.h"
 
 #include "broken.h"
@@ -30,39 +28,20 @@ struct defect {
 	char what[200], effect[300];
 };
 
-FIXTURE(told)
-{
-	struct specimen specimen;
+/* struct told - what was told of the log */
+static struct told {
 	struct defect defects[8];
 	unsigned int defect_count;
 	struct salvage_lost lost[MOST_LOST];
 	unsigned int lost_count;
 	struct salvage_stats stats;
-};
-
-FIXTURE_VARIANT(told)
-{
-	bool closed;
-};
-
-FIXTURE_VARIANT_ADD(told, open) { .closed = false };
-FIXTURE_VARIANT_ADD(told, closed) { .closed = true };
-
-FIXTURE_SETUP(told)
-{
-	ASSERT_EQ(0, specimen_make(&self->specimen, variant->closed));
-}
-
-FIXTURE_TEARDOWN(told)
-{
-}
+} told;
 
 static void on_defect(void *arg, const struct verify_defect *d)
 {
-	FIXTURE_DATA(told) *self = arg;
-	struct defect *copy = &self->defects[self->defect_count++];
+	struct defect *copy = &told.defects[told.defect_count++];
 
-	if (self->defect_count > ARRAY_SIZE(self->defects))
+	if (told.defect_count > ARRAY_SIZE(told.defects))
 		abort();
 	*copy = (struct defect){ .byte = d->byte, .lsn = d->lsn, .end = d->end, .tid = d->tid,
 				 .refused = d->refused, .part = d->part };
@@ -73,43 +52,33 @@ static void on_defect(void *arg, const struct verify_defect *d)
 /* Paths do not stay. */
 static void on_lost(void *arg, const struct salvage_lost *lost)
 {
-	FIXTURE_DATA(told) *self = arg;
-
-	if (self->lost_count == MOST_LOST)
+	if (told.lost_count == MOST_LOST)
 		abort();
-	self->lost[self->lost_count] = *lost;
+	told.lost[told.lost_count] = *lost;
 	if (lost->path)
-		self->lost[self->lost_count].path = strcmp(lost->path, SEG) ? "?" : SEG;
-	self->lost_count++;
+		told.lost[told.lost_count].path = strcmp(lost->path, SEG) ? "?" : SEG;
+	told.lost_count++;
 }
 
-static int look(FIXTURE_DATA(told) *self)
+static int look(void)
 {
-	const struct verify_ops ops = { .defect = on_defect, .arg = self };
-	struct logfile file;
+	const struct verify_ops ops = { .defect = on_defect };
 	struct verify v;
-	int err;
 
-	self->defect_count = 0;
-	err = logfile_open(LOG, true, &file);
-	if (err)
-		return err;
-	err = verify_log(&v, &file, &ops);
-	verify_free(&v);
-	logfile_close(&file);
-	return err;
+	told.defect_count = 0;
+	return specimen_verify(&v, &ops);
 }
 
-static int salvage(FIXTURE_DATA(told) *self, bool beyond)
+static int salvage(bool beyond)
 {
 	const struct salvage_ops ops = {
-		.beyond = beyond, .defect = on_defect, .lost = on_lost, .arg = self
+		.beyond = beyond, .defect = on_defect, .lost = on_lost
 	};
 
-	self->defect_count = 0;
-	self->lost_count = 0;
+	told.defect_count = 0;
+	told.lost_count = 0;
 	mem_unlink("/log.damaged");
-	return salvage_log(LOG, &ops, &self->stats);
+	return salvage_log(LOG, &ops, &told.stats);
 }
 
 /* The record of a transaction: those before the last flush have their own, with its padding. */
@@ -149,19 +118,19 @@ static void break_data(unsigned char *image, unsigned int tid)
 	image[specimen_record(image, n) + le64toh(header_at(image, n)->length) / 2] ^= 0x10;
 }
 
-TEST_F(told, verify_tells_of_each_record_where_it_is_and_how_many_are_beside_it)
+TEST_F(specimen, verify_tells_of_each_record_where_it_is_and_how_many_are_beside_it)
 {
 	const struct specimen *s = &self->specimen;
 	unsigned int tid;
 
 	for (tid = TRUNCATED + 1; tid <= COUNT - LAST; tid++) {
-		const struct defect *d = &self->defects[0];
+		const struct defect *d = &told.defects[0];
 		unsigned int n = record_of(tid);
 		char effect[200];
 
 		break_data(specimen_put(s), tid);
-		ASSERT_EQ(0, look(self));
-		ASSERT_EQ(1, self->defect_count);
+		ASSERT_EQ(0, look());
+		ASSERT_EQ(1, told.defect_count);
 		EXPECT_EQ(VERIFY_RECORD, d->part);
 		EXPECT_EQ(specimen_record(s->image, n), d->byte);
 		EXPECT_EQ(lsn_of(s, n), d->lsn);
@@ -189,44 +158,34 @@ static const struct doubt {
 	{ "trailer_checksum", true },
 };
 
-static const struct broken *named(const char *name)
-{
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(broken); i++)
-		if (!strcmp(broken[i].name, name))
-			return &broken[i];
-	abort();
-}
-
-TEST_F(told, the_number_of_a_broken_record_is_told_if_its_header_can_be_right)
+TEST_F(specimen, the_number_of_a_broken_record_is_told_if_its_header_can_be_right)
 {
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(doubts); i++) {
-		specimen_break(&self->specimen, named(doubts[i].name));
-		ASSERT_EQ(0, look(self));
-		ASSERT_EQ(1, self->defect_count);
-		EXPECT_EQ(doubts[i].believed ? TRUNCATED + 3 : 0, self->defects[0].tid) {
+		specimen_break(&self->specimen, broken_named(doubts[i].name));
+		ASSERT_EQ(0, look());
+		ASSERT_EQ(1, told.defect_count);
+		EXPECT_EQ(doubts[i].believed ? TRUNCATED + 3 : 0, told.defects[0].tid) {
 			TH_LOG("%s", doubts[i].name);
 		}
 	}
 }
 
 /* The ranges of a transaction are told next, from the number @i on. */
-static bool is_lost(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, bool sure,
+static bool is_lost(const struct specimen *s, unsigned int i, unsigned int tid, bool sure,
 		    uint64_t end)
 {
-	uint64_t lsn = lsn_of(&self->specimen, record_of(tid));
+	uint64_t lsn = lsn_of(s, record_of(tid));
 	unsigned char data[SPECIMEN_DATA];
 	struct log_range r[SPECIMEN_RANGES];
 	unsigned int k;
 
 	specimen_ranges(tid, data, r);
 	for (k = 0; k < SPECIMEN_RANGES; k++) {
-		const struct salvage_lost *lost = &self->lost[i + k];
+		const struct salvage_lost *lost = &told.lost[i + k];
 
-		if (i + k >= self->lost_count || lost->lsn != lsn || lost->end != end ||
+		if (i + k >= told.lost_count || lost->lsn != lsn || lost->end != end ||
 		    lost->tid != tid || lost->sure != sure || !lost->path ||
 		    strcmp(lost->path, SEG) || lost->offset != r[k].offset ||
 		    lost->length != r[k].length)
@@ -236,17 +195,17 @@ static bool is_lost(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, 
 }
 
 /* First the stretch without a record by itself, of which no segment is known. */
-static bool is_hole(FIXTURE_DATA(told) *self, unsigned int i, unsigned int tid, bool sure,
+static bool is_hole(const struct specimen *s, unsigned int i, unsigned int tid, bool sure,
 		    uint64_t end)
 {
-	const struct salvage_lost *lost = &self->lost[i];
+	const struct salvage_lost *lost = &told.lost[i];
 
-	return lost->lsn == lsn_of(&self->specimen, record_of(tid)) && lost->end == end &&
+	return lost->lsn == lsn_of(s, record_of(tid)) && lost->end == end &&
 	       lost->tid == tid && lost->sure == sure && !lost->path && !lost->length &&
-	       is_lost(self, i + 1, tid, sure, end);
+	       is_lost(s, i + 1, tid, sure, end);
 }
 
-TEST_F(told, salvage_tells_of_each_range_that_it_does_not_bring)
+TEST_F(specimen, salvage_tells_of_each_range_that_it_does_not_bring)
 {
 	const struct specimen *s = &self->specimen;
 	unsigned int tid, i;
@@ -255,15 +214,15 @@ TEST_F(told, salvage_tells_of_each_range_that_it_does_not_bring)
 		unsigned int n = record_of(tid), at = 1 + SPECIMEN_RANGES;
 
 		break_data(specimen_put(s), tid);
-		ASSERT_EQ(0, salvage(self, false));
-		EXPECT_EQ(lsn_of(s, n), self->stats.damage);
-		EXPECT_EQ(end_of_all(s), self->stats.end);
-		EXPECT_EQ(1, self->stats.holes);
-		EXPECT_EQ(COUNT - tid, self->stats.lost);
-		ASSERT_EQ(at + SPECIMEN_RANGES * (COUNT - tid), self->lost_count);
-		EXPECT_TRUE(is_hole(self, 0, tid, false, lsn_of(s, n + 1)));
+		ASSERT_EQ(0, salvage(false));
+		EXPECT_EQ(lsn_of(s, n), told.stats.damage);
+		EXPECT_EQ(end_of_all(s), told.stats.end);
+		EXPECT_EQ(1, told.stats.holes);
+		EXPECT_EQ(COUNT - tid, told.stats.lost);
+		ASSERT_EQ(at + SPECIMEN_RANGES * (COUNT - tid), told.lost_count);
+		EXPECT_TRUE(is_hole(s, 0, tid, false, lsn_of(s, n + 1)));
 		for (i = tid + 1; i <= COUNT; i++, at += SPECIMEN_RANGES)
-			EXPECT_TRUE(is_lost(self, at, i, true, end_of(s, record_of(i))));
+			EXPECT_TRUE(is_lost(s, at, i, true, end_of(s, record_of(i))));
 	}
 }
 
@@ -279,27 +238,27 @@ static void make_unusable(unsigned char *image, unsigned int tid)
 }
 
 /* It was written as it is, so it is damage also where nothing proves that it was acknowledged. */
-TEST_F(told, a_whole_record_that_cannot_be_used_is_damage_at_the_end_of_the_log_too)
+TEST_F(specimen, a_whole_record_that_cannot_be_used_is_damage_at_the_end_of_the_log_too)
 {
 	const struct specimen *s = &self->specimen;
-	const struct salvage_lost *lost = self->lost;
+	const struct salvage_lost *lost = told.lost;
 
 	make_unusable(specimen_put(s), COUNT);
-	ASSERT_EQ(0, look(self));
-	ASSERT_EQ(1, self->defect_count);
-	EXPECT_STREQ("a record names segment 7, its dictionary does not", self->defects[0].what);
-	ASSERT_EQ(0, salvage(self, false));
-	EXPECT_FALSE(self->stats.sound);
+	ASSERT_EQ(0, look());
+	ASSERT_EQ(1, told.defect_count);
+	EXPECT_STREQ("a record names segment 7, its dictionary does not", told.defects[0].what);
+	ASSERT_EQ(0, salvage(false));
+	EXPECT_FALSE(told.stats.sound);
 	EXPECT_EQ(COUNT - 1, specimen_state(s));
 	/* the hole, and the ranges before the one that is not known */
-	ASSERT_EQ(SPECIMEN_RANGES, self->lost_count);
+	ASSERT_EQ(SPECIMEN_RANGES, told.lost_count);
 	EXPECT_TRUE(lost[0].sure && lost[1].sure && lost[2].sure);
 	EXPECT_EQ(COUNT, lost[2].tid);
 	EXPECT_EQ(lsn_of(s, record_of(COUNT)), lost[2].lsn);
 }
 
 /* Damage in the middle, and a torn write at the end, whose flush lacks its first record. */
-TEST_F(told, what_stands_behind_a_torn_write_is_neither_lost_nor_taken)
+TEST_F(specimen, what_stands_behind_a_torn_write_is_neither_lost_nor_taken)
 {
 	const struct specimen *s = &self->specimen;
 	unsigned int beyond, tid = COUNT - LAST - 2;
@@ -311,15 +270,15 @@ TEST_F(told, what_stands_behind_a_torn_write_is_neither_lost_nor_taken)
 
 		break_data(image, tid);
 		break_data(image, COUNT - LAST + 1);
-		ASSERT_EQ(0, look(self));
-		ASSERT_EQ(1, self->defect_count);
-		ASSERT_EQ(0, salvage(self, beyond));
-		EXPECT_EQ(1, self->stats.holes);
-		EXPECT_EQ(beyond ? 0 : 2, self->stats.lost);
-		ASSERT_EQ(1 + SPECIMEN_RANGES * (beyond ? 1 : 3), self->lost_count);
-		EXPECT_TRUE(is_hole(self, 0, tid, false, lsn_of(s, record_of(tid) + 1)));
+		ASSERT_EQ(0, look());
+		ASSERT_EQ(1, told.defect_count);
+		ASSERT_EQ(0, salvage(beyond));
+		EXPECT_EQ(1, told.stats.holes);
+		EXPECT_EQ(beyond ? 0 : 2, told.stats.lost);
+		ASSERT_EQ(1 + SPECIMEN_RANGES * (beyond ? 1 : 3), told.lost_count);
+		EXPECT_TRUE(is_hole(s, 0, tid, false, lsn_of(s, record_of(tid) + 1)));
 		EXPECT_EQ((beyond ? COUNT - LAST - 1 : tid - 1) - TRUNCATED,
-			  self->stats.recovered.records);
+			  told.stats.recovered.records);
 	}
 }
 
@@ -337,7 +296,7 @@ static void close_after(unsigned char *image, unsigned int tid)
 	}
 }
 
-TEST_F(told, behind_the_end_of_a_closed_log_nothing_is_looked_for)
+TEST_F(specimen, behind_the_end_of_a_closed_log_nothing_is_looked_for)
 {
 	const struct specimen *s = &self->specimen;
 	unsigned char *image = specimen_put(s);
@@ -348,14 +307,14 @@ TEST_F(told, behind_the_end_of_a_closed_log_nothing_is_looked_for)
 		return;
 	close_after(image, last);
 	break_data(image, last - 4);
-	ASSERT_EQ(0, look(self));
-	ASSERT_EQ(1, self->defect_count);
+	ASSERT_EQ(0, look());
+	ASSERT_EQ(1, told.defect_count);
 	snprintf(effect, sizeof(effect), "and 4 beyond it, up to LSN %" PRIu64,
 		 lsn_of(s, record_of(last + 1)));
-	EXPECT_NE(NULL, strstr(self->defects[0].effect, effect));
-	ASSERT_EQ(0, salvage(self, false));
-	EXPECT_EQ(4, self->stats.lost);
-	EXPECT_EQ(lsn_of(s, record_of(last + 1)), self->stats.end);
+	EXPECT_NE(NULL, strstr(told.defects[0].effect, effect));
+	ASSERT_EQ(0, salvage(false));
+	EXPECT_EQ(4, told.stats.lost);
+	EXPECT_EQ(lsn_of(s, record_of(last + 1)), told.stats.end);
 }
 
 /* Wrong checksums of what stands twice, so that only both alike can be believed. */
@@ -366,22 +325,22 @@ static void break_both(unsigned char *image, unsigned int first, unsigned int di
 }
 
 /* What two broken copies say alike may be any bytes, unless something with a checksum agrees. */
-TEST_F(told, broken_statuses_are_not_believed_if_nothing_else_is_whole)
+TEST_F(specimen, broken_statuses_are_not_believed_if_nothing_else_is_whole)
 {
 	const struct specimen *s = &self->specimen;
 	unsigned char *image = specimen_put(s);
 
 	break_both(image, FORMAT_BLOCK - 4, FORMAT_BLOCK);
 	image[specimen_record(s->image, 0)] ^= 1;	/* a record is found behind it */
-	ASSERT_EQ(0, salvage(self, false));
+	ASSERT_EQ(0, salvage(false));
 
 	image = specimen_put(s);
 	break_both(image, FORMAT_BLOCK - 4, FORMAT_BLOCK);
 	memset(image + SMALLLOG_AREA, 0, AREA);
-	ASSERT_EQ(0, look(self));
-	EXPECT_NE(NULL, strstr(self->defects[0].what, "checksum"));
+	ASSERT_EQ(0, look());
+	EXPECT_NE(NULL, strstr(told.defects[0].what, "checksum"));
 	break_both(image, FORMAT_DICT_OFFSET + SMALLLOG_DICT - 4, SMALLLOG_DICT);
-	ASSERT_EQ(-EUCLEAN, salvage(self, false));
+	ASSERT_EQ(-EUCLEAN, salvage(false));
 	EXPECT_NE(NULL, strstr(err_text(), "both statuses are damaged"));
 	EXPECT_EQ(NULL, mem_find("/log.damaged"));
 }

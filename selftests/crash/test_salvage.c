@@ -9,6 +9,7 @@
 
 #include "disk.h"
 #include "err.h"
+#include "recover.h"
 #include "salvage.h"
 #include "specimen_each.h"
 #include "told.h"
@@ -347,6 +348,59 @@ TEST_F(specimen, salvage_tells_what_was_lost)
 	/* each has three ranges; the hole is told once by itself */
 	EXPECT_EQ(3 * (COUNT - middle) + 1, told.lost);
 	EXPECT_LT(108 * (COUNT - middle), told.lost_bytes);
+}
+
+/* Names a segment that nobody has, and commits some transactions about the other one. */
+static int commit_beside(const char *name, unsigned int count)
+{
+	unsigned char data[SPECIMEN_DATA];
+	struct log_range ranges[SPECIMEN_RANGES];
+	struct log *log;
+	unsigned int n;
+	uint64_t lsn;
+	uint32_t id;
+	int err;
+
+	err = log_open(LOG, 0, false, &log);
+	if (err)
+		return err;
+	err = recover_log(log, NULL, NULL, NULL);
+	if (!err)
+		err = log_name_segment(log, name, SEG_BYTES, &id);
+	for (n = 1; n <= count && !err; n++) {
+		specimen_ranges(n, data, ranges);
+		err = log_append(log, n, ranges, SPECIMEN_RANGES, &lsn);
+		if (!err)
+			err = log_flush(log, lsn);
+	}
+	disk_remember(&before);
+	log_close(log);
+	mem_put(LOG, before.log, before.log_size);
+	return err;
+}
+
+TEST_F(specimen, salvage_needs_no_segment_that_no_record_is_about)
+{
+	const struct specimen *s = &self->specimen;
+	unsigned char right[SEG_BYTES];
+	struct salvage_stats stats;
+	struct told told = {};
+
+	specimen_put(s);
+	ASSERT_EQ(0, commit_beside("/gone", 3));
+	memcpy(right, before.segment, SEG_BYTES);
+	specimen_replay(right, 1);
+	before.log[specimen_record(before.log, 2)] ^= 1;	/* behind the first is a padding */
+	mem_put(LOG, before.log, before.log_size);
+	mem_put(SEG, before.segment, SEG_BYTES);
+	ASSERT_EQ(-EUCLEAN, specimen_recovered(s));
+	disk_forget_copies();
+	ASSERT_EQ(0, told_salvage(&told, NULL, false, &stats)) {
+		TH_LOG("%s", err_text());
+	}
+	EXPECT_FALSE(stats.sound);
+	EXPECT_EQ(1, stats.recovered.records);
+	EXPECT_EQ(0, memcmp(right, mem_find(SEG)->data, SEG_BYTES));
 }
 
 /* A segment in which one transaction is missing; is that another state than all of them make? */

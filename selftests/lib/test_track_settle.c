@@ -200,6 +200,15 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
 	return -1;
 }
 
+/* From now on the scan of that number fails, at once or half-way, and @by stores just before. */
+static void fail_scan(int at, bool half, struct model *by)
+{
+	half_way = half;
+	storing = by;
+	scans = 0;
+	failing = at;
+}
+
 /* Stores to every other page, so that there are more runs than one scan returns. */
 static void store_to_many(struct model *model, int round)
 {
@@ -235,10 +244,7 @@ TEST_F(settle, a_scan_that_fails_while_pages_are_collected_loses_nothing)
 		for (at = 1, err = -1; err; at++) {
 			ASSERT_EQ(0, model_begin(model));
 			store_to_many(model, at);
-			half_way = half;
-			storing = NULL;
-			scans = 0;
-			failing = at;
+			fail_scan(at, half, NULL);
 			err = model->ops->collect(model->tracker, 1, note_page, seen);
 			failing = 0;
 			ASSERT_TRUE(!err || err == -EINTR);
@@ -263,10 +269,7 @@ TEST_F_TIMEOUT(settle, a_scan_that_fails_while_a_region_is_being_settled_loses_n
 		for (at = 1, err = -1; err; at++) {
 			ASSERT_EQ(0, model_begin(model));
 			store_to_many(model, at);
-			half_way = half;
-			storing = model;
-			scans = 0;
-			failing = at;
+			fail_scan(at, half, model);
 			err = model->ops->settle(model->tracker);
 			failing = 0;
 			ASSERT_TRUE(!err || err == -EINTR);
@@ -292,11 +295,8 @@ TEST_F(settle, a_scan_that_fails_then_is_no_error_of_the_transaction)
 		return;
 	do {
 		tell_costs(model, 0, 16);
-		half_way = round % 2;
-		storing = model;
-		scans = 0;
 		settling = true;
-		failing = at + 1;
+		fail_scan(at + 1, round % 2, model);
 		ASSERT_EQ(0, model_begin(model));
 		store_to_many(model, round);
 		expect_all(_metadata, model, ++round);

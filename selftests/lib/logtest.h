@@ -17,6 +17,7 @@
 #include "memdisk.h"
 #include "recover.h"
 #include "segment.h"
+#include "statistics.h"
 
 /* A test may have them elsewhere. */
 #ifndef LOG
@@ -180,6 +181,16 @@ static inline int append_or_truncate(struct log *log, uint64_t number, unsigned 
 			err = append_tx(log, number, most, lsn);
 	}
 	return err;
+}
+
+/* What statistics have counted since statistics_start(). */
+static inline uint64_t statistic_of(enum statistics_count what)
+{
+	struct statistics_counts total, epoch;
+	struct statistics_last last;
+
+	statistics_read(&total, &epoch, &last);
+	return total.n[what];
 }
 
 #endif

@@ -116,4 +116,21 @@ static inline void fail_memory(unsigned int at, bool on)
 	no_memory_on = on;
 }
 
+/*
+ * Each allocation of @fn fails in turn, until none does; it must tell so, with -ENOMEM.  How many
+ * failed, or another error of @fn.
+ */
+static inline int fail_each_allocation(int (*fn)(void *arg), void *arg)
+{
+	int at, err;
+
+	for (at = 0;; at++) {
+		fail_memory(at + 1, false);
+		err = fn(arg);
+		fail_memory(0, false);
+		if (err != -ENOMEM)
+			return err ? err : at;
+	}
+}
+
 #endif

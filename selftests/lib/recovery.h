@@ -58,6 +58,26 @@ static inline int recover_failing(unsigned int at, bool *failed)
 }
 
 /*
+ * Each call of @fn fails in turn, until none does; of many calls fewer and fewer.  What it came to
+ * then, or -ENOMSG if one failed and @fn did not say so; and in *@at the call that would be next.
+ */
+static inline int fail_each_call(int (*fn)(void *arg), void *arg, unsigned int *at)
+{
+	bool failed = true;
+	int err;
+
+	for (*at = 1; failed; *at += 1 + *at / 20) {
+		mem_fail(*at, -EIO, false);
+		err = fn(arg);
+		failed = mem.failed;
+		mem_heal();
+		if (failed && err != -EIO)
+			return -ENOMSG;
+	}
+	return err;
+}
+
+/*
  * struct crashed - a log that was not closed: transactions 1 to 12, each flushed, then 13 to 20 in
  * one flush
  * @before: its state when the last flush began

@@ -463,24 +463,30 @@ TEST_F(commit, two_parts_of_one_segment_get_their_own_bytes)
 	}
 }
 
+/* struct again - a transaction that is committed until there is memory for it */
+struct again {
+	struct truncator *tr;
+	struct tx *tx;
+};
+
+static int commit_again(void *arg)
+{
+	const struct again *again = arg;
+	uint64_t lsn = 0;
+
+	return commit(&txs, again->tr, again->tx, true, &lsn);
+}
+
 /* Runs of changed bytes in each page, so that the first of several fails. */
 TEST_F(commit, without_memory_a_transaction_stays_open)
 {
-	uint64_t lsn = 0;
 	struct tx *other;
 	unsigned int at;
-	int err = -ENOMEM;
 
 	memset(self->fake[0]->live, 0, LENGTH);
 	for (at = 0; at < LENGTH; at += 1024)
 		self->fake[0]->live[at] = 'n';
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = commit(&txs, &self->tr, self->tx, true, &lsn);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-	}
-	EXPECT_LT(3, at);
+	EXPECT_LT(1, fail_each_allocation(commit_again, &(struct again){ &self->tr, self->tx }));
 	EXPECT_EQ('n', self->fake[0]->committed[LENGTH - 1024]);
 	/* and so does an explicit one of several ranges */
 	ASSERT_EQ(0, tx_begin(&txs, true, &other));
@@ -488,14 +494,7 @@ TEST_F(commit, without_memory_a_transaction_stays_open)
 		ASSERT_EQ(0, tx_set_range(&txs, other, self->fake[1]->live + at, 10));
 	dirty_free(&self->region[1]->dirty);
 	ASSERT_EQ(0, dirty_init(&self->region[1]->dirty, PAGES));
-	err = -ENOMEM;
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = commit(&txs, &self->tr, other, true, &lsn);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-	}
-	EXPECT_LT(2, at);
+	EXPECT_LT(0, fail_each_allocation(commit_again, &(struct again){ &self->tr, other }));
 	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
 }
 

@@ -148,8 +148,9 @@ static bool odd_page(void *arg, uint32_t segment, uint64_t page)
 	return page % 2;
 }
 
-static int apply_odd_pages(struct log *log)
+static int apply_odd_pages(void *arg)
 {
+	struct log *log = arg;
 	struct recover_ops ops = { .segment = only_segment, .page_mask = odd_page };
 	struct segment *segment;
 	struct log_state state;
@@ -170,19 +171,13 @@ TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
 	unsigned char *model = calloc(1, BIG), *bytes;
 	unsigned int at, page;
 	struct log *log;
-	int err = -EIO;
 	uint32_t id;
 
 	order_excused = true;	/* pages are left out */
 	apply_memory = 0;
 	ASSERT_EQ(0, make_big(&log, &id));
 	ASSERT_EQ(0, append_ranges(log, id, 100, model));
-	for (at = 1; err; at += 1 + at / 20) {
-		mem_fail(at, -EIO, false);
-		err = apply_odd_pages(log);
-		mem_heal();
-		ASSERT_TRUE(!err || err == -EIO);
-	}
+	ASSERT_EQ(0, fail_each_call(apply_odd_pages, log, &at));
 	EXPECT_LT(20, at);
 	bytes = mem_find("/big")->data;
 	for (page = 0; page < BIG / IMAGE_SIZE; page++) {

@@ -96,19 +96,15 @@ TEST_F(survey, a_log_that_fits_into_the_window_is_read_once_or_not_at_all)
 	EXPECT_EQ(0, look(self, false));
 }
 
+static int look_again(void *self)
+{
+	return look(self, false);
+}
+
 TEST_F(survey, without_memory_it_is_told)
 {
-	unsigned int at;
-	int err = -ENOMEM;
-
 	end_at = 0;
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = look(self, false);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-	}
-	EXPECT_LT(4, at);
+	EXPECT_LT(2, fail_each_allocation(look_again, self));
 }
 
 /* The runs of the survey, for recovery. */
@@ -244,29 +240,31 @@ FIXTURE_TEARDOWN(wide)
 	free(self->bytes);
 }
 
-TEST_F(wide, a_survey_tells_of_each_read_that_fails)
+static struct survey wide;
+
+static int survey_wide(void *log)
 {
 	const struct survey_ops ops = { .record = count_record, .progress = note_progress };
 	struct format_status status;
-	struct survey survey = {};
-	unsigned int at, failed;
+	int err;
+
+	log_status(log, &status);
+	err = survey_log(&wide, log_file(log), &status, &ops);
+	return err == (mem.failed ? -EIO : 0) ? err : -ENOMSG;
+}
+
+TEST_F(wide, a_survey_tells_of_each_read_that_fails)
+{
 	struct log *log;
-	int err = -EIO;
+	unsigned int at;
 
 	end_at = 0;
 	ASSERT_EQ(0, log_open(LOG, 0, true, &log));
-	log_status(log, &status);
-	for (at = 1; err; at++) {
-		mem_fail(at, -EIO, false);
-		err = survey_log(&survey, log_file(log), &status, &ops);
-		failed = mem.failed;
-		mem_heal();
-		ASSERT_EQ(failed ? -EIO : 0, err);
-	}
+	ASSERT_EQ(0, fail_each_call(survey_wide, log, &at));
 	EXPECT_LT(4, at);
-	EXPECT_EQ(2, survey.count);
-	EXPECT_TRUE(survey.runs[0].damage);
-	survey_free(&survey);
+	EXPECT_EQ(2, wide.count);
+	EXPECT_TRUE(wide.runs[0].damage);
+	survey_free(&wide);
 	log_close(log);
 }
 

@@ -261,6 +261,20 @@ static inline rvm_return_t map_part(rvm_region_t *region, char *path, size_t off
 	return rvm_map(region, &options);
 }
 
+/* Make a segment of @length bytes, and map all of it. */
+static inline rvm_return_t map_new(rvm_region_t *region, char *path, size_t length,
+				   unsigned long flags)
+{
+	rvm_options_t options;
+
+	rvm_init_options(&options);
+	options.flags |= flags | RVM_CREATE_SEGMENT;
+	rvm_init_region(region);
+	region->data_dev = path;
+	region->dev_length = rvm_mk_offset(0, length);
+	return rvm_map(region, &options);
+}
+
 /* Map all of the place's segment. */
 static inline rvm_return_t place_map(struct place *place, rvm_region_t *region,
 				     unsigned long flags)

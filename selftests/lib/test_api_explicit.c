@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Explicit transactions, the paper's: ranges, commit, abort, modes and errors. */
-#include "api.h"
+#include "transact.h"
+
 #include "order.h"
 
 FIXTURE(explicit) {
@@ -34,25 +35,6 @@ FIXTURE_TEARDOWN(explicit)
 {
 	rvm_terminate();
 	place_remove(&self->place);
-}
-
-#define BEGIN(tid, mode) ASSERT_RVM(RVM_SUCCESS, rvm_begin_transaction(tid, mode))
-#define RANGE(tid, at, n) ASSERT_RVM(RVM_SUCCESS, rvm_set_range(tid, at, n))
-#define END(tid, mode) ASSERT_RVM(RVM_SUCCESS, rvm_end_transaction(tid, mode))
-#define ABORT(tid) ASSERT_RVM(RVM_SUCCESS, rvm_abort_transaction(tid))
-
-/* Close everything and bring what is durable to the segment. */
-#define SETTLE() do { \
-	ASSERT_RVM(RVM_SUCCESS, rvm_unmap(&self->region)); \
-	ASSERT_RVM(RVM_SUCCESS, rvm_terminate()); \
-	ASSERT_RVM(RVM_SUCCESS, place_recover(&self->place)); \
-} while (0)
-
-static unsigned long tail(void)
-{
-	rvm_log_info_t info;
-
-	return rvm_query_log(&info) ? 0 : info.tail;
 }
 
 TEST_F(explicit, a_flushed_commit_is_in_the_segment_after_recovery)
@@ -336,18 +318,12 @@ TEST_F(explicit, bytes_outside_the_ranges_are_not_logged)
 
 TEST_F(explicit, a_transaction_bigger_than_the_log_is_refused_before_anything_is_lost)
 {
-	rvm_options_t options;
 	rvm_region_t big;
 	rvm_log_info_t info;
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/big", self->place.dir);
-	rvm_init_options(&options);
-	options.flags |= variant->flag | RVM_CREATE_SEGMENT;
-	rvm_init_region(&big);
-	big.data_dev = path;
-	big.dev_length = RVM_MK_OFFSET(0, 4 * LOG_BYTES);
-	ASSERT_RVM(RVM_SUCCESS, rvm_map(&big, &options));
+	ASSERT_RVM(RVM_SUCCESS, map_new(&big, path, 4 * LOG_BYTES, variant->flag));
 	BEGIN(&self->tid, restore);
 	RANGE(&self->tid, self->at, 4);
 	memset(self->at, 'k', 4);
@@ -397,17 +373,11 @@ TEST_F(explicit, open_transactions_do_not_see_or_carry_each_other)
 
 TEST_F(explicit, a_transaction_may_span_two_segments)
 {
-	rvm_options_t options;
 	rvm_region_t second;
 	char path[128];
 
 	snprintf(path, sizeof(path), "%s/second", self->place.dir);
-	rvm_init_options(&options);
-	options.flags |= variant->flag | RVM_CREATE_SEGMENT;
-	rvm_init_region(&second);
-	second.data_dev = path;
-	second.dev_length = RVM_MK_OFFSET(0, SEG_BYTES);
-	ASSERT_RVM(RVM_SUCCESS, rvm_map(&second, &options));
+	ASSERT_RVM(RVM_SUCCESS, map_new(&second, path, SEG_BYTES, variant->flag));
 	BEGIN(&self->tid, restore);
 	RANGE(&self->tid, self->at + 1, 1);
 	RANGE(&self->tid, second.vmaddr + 2, 1);

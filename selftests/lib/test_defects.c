@@ -9,7 +9,7 @@
  *	unmap and map again shows stale bytes
  *		test_api_map: unmap_and_map_again_shows_the_committed_bytes
  *	an empty data file ends the process
- *		test_api_map: an_empty_segment_is_refused
+ *		test_api_refusal: an_empty_segment_is_refused
  *	range headers have no checksum
  *		test_api_damage: a_flipped_bit_in_a_range_header_is_told
  *	there is one status block

@@ -1,214 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Truncation against a tracker that behaves as the kernel module may at its worst. */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include "kselftest_harness.h"
-
-#include "err.h"
-#include "increment.h"
-#include "log.h"
+#include "fakemod.h"
 #include "logfile.h"
 #include "nomemory.h"
-#include "order.h"
-#include "os.h"
-#include "recover.h"
-#include "region.h"
-#include "segment.h"
-#include "track.h"
-#include "truncate.h"
-
-#define PAGES	24
-#define LENGTH	(PAGES * TRACK_PAGE_SIZE)
-
-/* A region's page cache: what the module would know of each page. */
-struct fake {
-	struct tracker base;
-	struct segment *segment;
-	char memory[LENGTH];
-	bool dirty[PAGES];
-	bool owned[PAGES];
-	int hold[PAGES];
-	int calls;
-	int fail_call;
-	void (*after_first)(struct fake *fake);
-	int relieved;
-	int relieve_err;
-	void (*each)(struct fake *fake);
-	bool names_others;
-	const bool *frozen;
-};
-
-static struct fake *to_fake(struct tracker *tracker)
-{
-	return (struct fake *)tracker;
-}
-
-static void fake_hold(struct tracker *tracker, uint64_t first, uint64_t last)
-{
-	for (; first <= last; first++)
-		to_fake(tracker)->hold[first]++;
-}
-
-static void fake_release(struct tracker *tracker, uint64_t first, uint64_t last, uint64_t lsn)
-{
-	for (; first <= last; first++)
-		to_fake(tracker)->hold[first]--;
-}
-
-static void write_page(struct fake *fake, uint64_t page)
-{
-	segment_write(fake->segment, page * TRACK_PAGE_SIZE,
-		      fake->memory + page * TRACK_PAGE_SIZE, TRACK_PAGE_SIZE);
-	fake->dirty[page] = false;
-}
-
-static int fake_writeback(struct tracker *tracker, const uint64_t *pages, size_t n, uint64_t *busy,
-			  size_t *n_busy)
-{
-	struct fake *fake = to_fake(tracker);
-
-	*n_busy = 0;
-	if (++fake->calls == fake->fail_call)
-		return -EIO;
-	for (size_t i = n; i--;) {
-		uint64_t page = pages[i];
-
-		if (!fake->dirty[page])
-			continue;
-		if (fake->owned[page] || fake->hold[page])
-			busy[(*n_busy)++] = page;
-		else
-			write_page(fake, page);
-	}
-	if (fake->names_others)
-		busy[(*n_busy)++] = PAGES;
-	if (fake->each)
-		fake->each(fake);
-	if (fake->calls == 1 && fake->after_first)
-		fake->after_first(fake);
-	return 0;
-}
-
-static int fake_relieve(struct tracker *tracker)
-{
-	to_fake(tracker)->relieved++;
-	return to_fake(tracker)->relieve_err;
-}
-
-static void fake_close(struct tracker *tracker)
-{
-}
-
-static const struct track_ops fake_ops = {
-	.name = "fake",
-	.tracks = true,
-	.close = fake_close,
-	.hold = fake_hold,
-	.release = fake_release,
-	.writeback = fake_writeback,
-	.relieve = fake_relieve,
-};
-
-FIXTURE(truncate)
-{
-	char dir[64];
-	char log_path[96];
-	char seg_path[96];
-	struct log *log;
-	struct regions regions;
-	struct segment *segment;
-	struct truncator tr;
-	struct region *region;
-	struct fake *fake;
-};
-
-static struct region *fake_region(struct fake *fake, struct log *log)
-{
-	struct region *region = calloc(1, sizeof(*region));
-
-	region->segment = fake->segment;
-	region->log = log;
-	region->length = LENGTH;
-	region->base = fake->memory;
-	region->tracker = &fake->base;
-	pthread_mutex_init(&region->lock, NULL);
-	pthread_cond_init(&region->idle, NULL);
-	dirty_init(&region->dirty, PAGES);
-	rangeset_init(&region->busy);
-	return region;
-}
-
-FIXTURE_SETUP(truncate)
-{
-	order_excused = true;	/* the fake writes what no record says, to see it again */
-	strcpy(self->dir, "/tmp/rvm-truncate-XXXXXX");
-	ASSERT_NE(NULL, mkdtemp(self->dir));
-	snprintf(self->log_path, sizeof(self->log_path), "%s/log", self->dir);
-	snprintf(self->seg_path, sizeof(self->seg_path), "%s/segment", self->dir);
-	ASSERT_EQ(0, log_create(self->log_path, 1 << 20, 0600, false, NULL, NULL));
-	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
-	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
-	regions_init(&self->regions);
-	ASSERT_EQ(0, regions_segment(&self->regions, self->log, self->seg_path, LENGTH,
-				     &self->segment));
-	self->fake = calloc(1, sizeof(*self->fake));
-	self->fake->base.ops = &fake_ops;
-	self->fake->segment = self->segment;
-	self->region = fake_region(self->fake, self->log);
-	self->regions.first = self->region;
-	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
-}
-
-FIXTURE_TEARDOWN(truncate)
-{
-	truncator_stop(&self->tr);
-	regions_free(&self->regions);
-	EXPECT_EQ(0, log_close(self->log));
-	free(self->fake);
-	unlink(self->log_path);
-	unlink(self->seg_path);
-	rmdir(self->dir);
-}
-
-/* Store @byte to all of a page and commit it. */
-static int commit_page(struct log *log, struct region *region, struct fake *fake, uint64_t page,
-		       char byte)
-{
-	struct log_range range = {
-		.segment = region->segment->id,
-		.offset = page * TRACK_PAGE_SIZE,
-		.length = TRACK_PAGE_SIZE,
-		.data = fake->memory + page * TRACK_PAGE_SIZE,
-	};
-	uint64_t lsn;
-
-	memset(fake->memory + page * TRACK_PAGE_SIZE, byte, TRACK_PAGE_SIZE);
-	fake->dirty[page] = true;
-	return region_note_dirty(region, page, page) ?: log_append(log, 1, &range, 1, &lsn);
-}
-
-static char in_segment(struct segment *segment, uint64_t page)
-{
-	char byte = '?';
-
-	segment_read(segment, page * TRACK_PAGE_SIZE + 17, &byte, 1);
-	return byte;
-}
-
-static int held(struct fake *fake)
-{
-	int n = 0;
-
-	for (int i = 0; i < PAGES; i++)
-		n += fake->hold[i] != 0;
-	return n;
-}
 
 TEST_F(truncate, pages_are_written_from_memory_and_the_log_is_empty)
 {
@@ -446,62 +243,6 @@ TEST_F(truncate, a_region_in_use_is_not_unmapped)
 	EXPECT_EQ(self->region, self->regions.first);
 }
 
-static uint64_t head_of(struct log *log)
-{
-	struct log_state state;
-
-	log_state(log, &state);
-	return state.head;
-}
-
-TEST_F(truncate, a_step_writes_what_is_not_busy_and_moves_the_head_below_what_is)
-{
-	uint64_t before = head_of(self->log);
-	bool moved;
-
-	for (int i = 1; i <= 3; i++) {
-		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
-		ASSERT_EQ(0, truncate_relieve(&self->tr));	/* flushes */
-	}
-	self->fake->owned[2] = true;
-	ASSERT_TRUE(increment_possible(&self->tr));
-	ASSERT_EQ(0, increment_step(&self->tr, &moved));
-	EXPECT_TRUE(moved);
-	EXPECT_LT(before, head_of(self->log));
-	EXPECT_LT(0, log_used(self->log));
-	EXPECT_EQ('b', in_segment(self->segment, 1));
-	EXPECT_EQ(0, in_segment(self->segment, 2));
-	EXPECT_EQ('d', in_segment(self->segment, 3));
-	EXPECT_EQ(1, dirty_count(&self->region->dirty));
-	before = head_of(self->log);
-	ASSERT_EQ(0, increment_step(&self->tr, &moved));
-	EXPECT_FALSE(moved);
-	EXPECT_EQ(before, head_of(self->log));
-	self->fake->owned[2] = false;
-	ASSERT_EQ(0, increment_step(&self->tr, &moved));
-	EXPECT_TRUE(moved);
-	EXPECT_EQ('c', in_segment(self->segment, 2));
-	EXPECT_EQ(0, log_used(self->log));
-}
-
-TEST_F(truncate, a_step_that_fails_says_of_which_segment_and_is_made_good)
-{
-	uint64_t before = head_of(self->log);
-	bool moved;
-
-	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
-	ASSERT_EQ(0, truncate_relieve(&self->tr));
-	self->fake->fail_call = 1;
-	EXPECT_EQ(-EIO, increment_step(&self->tr, &moved));
-	EXPECT_NE(NULL, strstr(err_text(), self->seg_path));
-	EXPECT_FALSE(moved);
-	EXPECT_EQ(before, head_of(self->log));
-	EXPECT_EQ(1, dirty_count(&self->region->dirty));
-	ASSERT_EQ(0, increment_step(&self->tr, &moved));
-	EXPECT_EQ('b', in_segment(self->segment, 1));
-	EXPECT_EQ(0, log_used(self->log));
-}
-
 TEST_F(truncate, a_record_of_a_segment_that_was_never_opened_is_told)
 {
 	struct log_range range = { .segment = 77, .length = 1, .data = "x" };
@@ -513,18 +254,6 @@ TEST_F(truncate, a_record_of_a_segment_that_was_never_opened_is_told)
 	EXPECT_EQ(-EUCLEAN, truncate_orphans(&self->tr, NULL, NULL));
 	EXPECT_NE(NULL, strstr(err_text(), "names segment 77"));
 	EXPECT_EQ(before, head_of(self->log));
-}
-
-TEST_F(truncate, all_regions_are_relieved_until_one_fails)
-{
-	struct region *second = fake_region(self->fake, self->log);
-
-	self->region->next = second;
-	ASSERT_EQ(0, truncate_relieve(&self->tr));
-	EXPECT_EQ(2, self->fake->relieved);
-	self->fake->relieve_err = -EIO;
-	EXPECT_EQ(-EIO, truncate_relieve(&self->tr));
-	EXPECT_EQ(3, self->fake->relieved);
 }
 
 /* Two regions: the first one's error is not lost behind the other's success. */
@@ -544,125 +273,31 @@ TEST_F(truncate, an_error_of_the_first_region_ends_the_truncation)
 	EXPECT_EQ(0, log_used(self->log));
 }
 
-/* struct calls - of a function that empties a log */
-struct calls {
-	struct log *log;
-	int count;
-};
-
-static int count_calls(void *arg, uint64_t tail)
+/* What truncation comes to; -ENOMSG if pages are held or busy then, or it failed and freed some. */
+static int truncate_or_nothing(void *arg)
 {
-	struct calls *calls = arg;
+	FIXTURE_DATA(truncate) *self = arg;
+	uint64_t before = head_of(self->log);
+	int err;
 
-	calls->count++;
-	return log_set_head(calls->log, tail);
-}
-
-/* So much is in the log that truncations beside commits come first. */
-TEST_F(truncate, what_cannot_be_emptied_is_not_changed)
-{
-	struct calls calls = {};
-	int i;
-
-	truncator_stop(&self->tr);
-	ASSERT_EQ(0, log_close(self->log));
-	ASSERT_EQ(0, log_create(self->log_path, 4 << 20, 0600, true, NULL, NULL));
-	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
-	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
-	ASSERT_EQ(0, log_name_segment(self->log, self->seg_path, LENGTH, &self->segment->id));
-	self->region->log = self->log;
-	calls.log = self->log;
-	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
-	for (i = 0; log_used(self->log) < 2 << 20; i++)
-		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i % PAGES, 'a'));
-	self->fake->fail_call = 1;
-	EXPECT_EQ(-EIO, truncate_empty(&self->tr, count_calls, &calls));
-	EXPECT_EQ(0, calls.count);
-	EXPECT_LT(2 << 20, log_used(self->log) + 1);
-	ASSERT_EQ(0, truncate_empty(&self->tr, count_calls, &calls));
-	EXPECT_EQ(1, calls.count);
-	EXPECT_EQ(0, log_used(self->log));
-	for (i = 0; i < PAGES; i++)
-		EXPECT_EQ('a', in_segment(self->segment, i));
+	err = truncate_log(&self->tr);
+	if (held(self->fake) || self->region->busy.count || (err && head_of(self->log) != before))
+		return -ENOMSG;
+	return err;
 }
 
 TEST_F(truncate, without_memory_nothing_is_freed_and_nothing_stays_held)
 {
-	uint64_t before;
-	unsigned int at;
-	int err = -ENOMEM;
-
 	for (int i = 0; i < PAGES; i++)
 		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
 	ASSERT_EQ(0, truncate_relieve(&self->tr));
 	for (int i = 1; i < PAGES; i += 2)	/* more than a set has at hand */
 		self->fake->owned[i] = true;
-	before = head_of(self->log);
-	for (at = 1; err; at++) {
-		fail_memory(at, false);
-		err = truncate_log(&self->tr);
-		fail_memory(0, false);
-		ASSERT_TRUE(!err || err == -ENOMEM);
-		ASSERT_EQ(0, held(self->fake));
-		ASSERT_EQ(0, self->region->busy.count);
-		if (err)
-			ASSERT_EQ(before, head_of(self->log));
-	}
-	EXPECT_LT(4, at);
+	EXPECT_LT(2, fail_each_allocation(truncate_or_nothing, self));
 	EXPECT_EQ(0, log_used(self->log));
 	EXPECT_EQ(PAGES / 2, dirty_count(&self->region->dirty));
 	for (int i = 0; i < PAGES; i++)
 		EXPECT_EQ('a' + i, in_segment(self->segment, i));
-}
-
-TEST_F(truncate, without_a_thread_there_is_no_truncator)
-{
-	truncator_stop(&self->tr);
-	fail_memory(1, false);
-	EXPECT_EQ(-ENOMEM, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
-	EXPECT_NE(NULL, strstr(err_text(), "no thread for truncation"));
-	fail_memory(0, false);
-	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
-}
-
-/* Of a page that is none of those asked for. */
-TEST_F(truncate, a_busy_page_that_nobody_asked_for_changes_nothing)
-{
-	bool moved;
-
-	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
-	ASSERT_EQ(0, truncate_relieve(&self->tr));
-	self->fake->names_others = true;
-	ASSERT_EQ(0, increment_step(&self->tr, &moved));
-	EXPECT_TRUE(moved);
-	EXPECT_EQ(0, log_used(self->log));
-	EXPECT_EQ('b', in_segment(self->segment, 1));
-}
-
-/* Nothing is written whose records cannot be made durable before. */
-static ssize_t write_nothing(int fd, const struct iovec *iov, int count, uint64_t offset, bool sync)
-{
-	return -EIO;
-}
-
-TEST_F(truncate, a_step_on_a_log_that_cannot_be_written_writes_no_page)
-{
-	bool moved;
-
-	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
-	ASSERT_EQ(0, truncate_relieve(&self->tr));
-	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'c'));
-	os.pwritev = write_nothing;
-	EXPECT_EQ(-EIO, increment_step(&self->tr, &moved));
-	EXPECT_FALSE(moved);
-	EXPECT_EQ(0, self->fake->calls);
-	EXPECT_EQ(-EIO, truncate_relieve(&self->tr));
-	os = os_real;
-	truncator_stop(&self->tr);
-	EXPECT_EQ(-EIO, log_close(self->log));
-	ASSERT_EQ(0, log_open(self->log_path, 65536, false, &self->log));
-	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
-	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
 }
 
 /* As the fake, but pages are not written back. */
@@ -718,45 +353,6 @@ TEST_F(truncate, only_pages_of_mapped_parts_are_left_to_memory)
 	unlink(path);
 }
 
-static int flush_all(struct log *log)
-{
-	struct log_state state;
-
-	log_state(log, &state);
-	return log_flush(log, state.tail);
-}
-
-/* The thread makes no steps while the log has records of what is not mapped. */
-TEST_F(truncate, where_no_step_is_possible_the_thread_truncates_as_a_whole)
-{
-	const struct timespec pause = { .tv_nsec = 1000000 };
-	uint64_t moves = self->tr.moves;
-
-	self->tr.orphans = true;
-	truncator_set_incremental(&self->tr, true);
-	truncator_set_percent(&self->tr, 1);
-	for (int i = 0; i < PAGES; i++)
-		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i, 'a' + i));
-	truncator_kick(&self->tr);	/* not so full that it must be */
-	while (__atomic_load_n(&self->tr.moves, __ATOMIC_ACQUIRE) == moves)
-		nanosleep(&pause, NULL);
-	EXPECT_LT(0, log_used(self->log));
-	EXPECT_FALSE(self->tr.failed);
-	ASSERT_EQ(0, truncate_make_room(&self->tr));
-	EXPECT_FALSE(self->tr.failed);
-	EXPECT_EQ(0, log_used(self->log));
-	EXPECT_FALSE(self->tr.orphans);
-	/* half way from there to its end it is time for it */
-	self->tr.orphans = true;
-	truncator_set_incremental(&self->tr, true);
-	for (int i = 0; log_used(self->log) < (1 << 20) / 10 * 6; i++)
-		ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, i % PAGES, 'a'));
-	truncator_kick(&self->tr);
-	for (int ms = 0; ms < 5000 && log_used(self->log); ms++)
-		nanosleep(&pause, NULL);
-	EXPECT_EQ(0, log_used(self->log));
-}
-
 static int count_descriptors(void)
 {
 	int n = 0;
@@ -782,60 +378,6 @@ TEST_F(truncate, recovery_leaves_no_descriptor_open)
 	for (int i = 0; i < PAGES; i++)
 		EXPECT_EQ('a' + i, in_segment(self->segment, i));
 	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
-}
-
-/* While a truncation runs commits fill the log: with less each time, or with as much. */
-static struct log *busy_log;
-static struct region *busy_region;
-static size_t busy_bytes;
-static unsigned int busy_part;
-
-static void commit_meanwhile(struct fake *fake)
-{
-	static char bytes[1 << 20];
-	struct log_range range = { .segment = 1, .length = sizeof(bytes), .data = bytes };
-	uint64_t lsn;
-	size_t done;
-
-	if (*fake->frozen)
-		return;
-	for (done = 0; done < busy_bytes; done += sizeof(bytes))
-		log_append(busy_log, 1, &range, 1, &lsn);
-	commit_page(busy_log, busy_region, fake, 0, 'z');
-	busy_bytes /= busy_part;
-}
-
-TEST_F(truncate, a_log_is_emptied_beside_commits_as_long_as_that_gets_somewhere)
-{
-	static const struct {
-		unsigned int part;
-		int rounds;
-	} cases[] = { { 3, 4 }, { 1, 1 } };
-	struct calls calls = {};
-
-	truncator_stop(&self->tr);
-	ASSERT_EQ(0, log_close(self->log));
-	ASSERT_EQ(0, log_create(self->log_path, 64 << 20, 0600, true, NULL, NULL));
-	ASSERT_EQ(0, log_open(self->log_path, 1 << 20, false, &self->log));
-	ASSERT_EQ(0, recover_log(self->log, NULL, NULL, NULL));
-	ASSERT_EQ(0, log_name_segment(self->log, self->seg_path, LENGTH, &self->segment->id));
-	self->region->log = self->log;
-	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));
-	calls.log = self->log;
-	busy_log = self->log;
-	busy_region = self->region;
-	self->fake->frozen = &self->tr.frozen;
-	self->fake->each = commit_meanwhile;
-	for (unsigned int i = 0; i < ARRAY_SIZE(cases); i++) {
-		busy_part = cases[i].part;
-		busy_bytes = busy_part == 1 ? 20 << 20 : 40 << 20;
-		commit_meanwhile(self->fake);
-		self->fake->calls = 0;
-		ASSERT_EQ(0, truncate_empty(&self->tr, count_calls, &calls));
-		EXPECT_EQ(cases[i].rounds + 1, self->fake->calls);
-		EXPECT_EQ(0, log_used(self->log));
-	}
-	EXPECT_EQ(2, calls.count);
 }
 
 TEST_HARNESS_MAIN

@@ -10,6 +10,7 @@
  * those at least, RVM_DEPTH how many operations the short ones have.
  */
 #include <assert.h>
+#include <errno.h>
 #include <getopt.h>
 #include <malloc.h>
 #include <signal.h>
@@ -34,6 +35,7 @@
 #define JOBS		64
 #define DEPTH		3
 #define CHUNK		64	/* random programs that a job takes at once */
+#define PAUSE		60	/* seconds between two lines that say how far it is */
 
 static_assert(FAULTS % FAULTS_AGAIN == 0, "what failed is among what is tried again");
 
@@ -311,18 +313,44 @@ static bool run_random(unsigned int job)
 	return true;
 }
 
+static void interrupt(int signal)
+{
+	(void)signal;
+}
+
+/* How many failed; a long run says now and then how far it is. */
+static int wait_for_jobs(void)
+{
+	struct sigaction action = { .sa_handler = interrupt };
+	unsigned int failed = 0;
+	int status;
+
+	sigaction(SIGALRM, &action, NULL);	/* wait() does not go on after it */
+	alarm(PAUSE);
+	for (;;) {
+		if (wait(&status) > 0) {
+			failed += status != 0;
+		} else if (errno == EINTR) {
+			printf("# %llu images so far, of %llu at least\n", (unsigned long long)seen_count(),
+			       (unsigned long long)wanted);
+			fflush(stdout);
+			alarm(PAUSE);
+		} else {
+			alarm(0);
+			return failed;
+		}
+	}
+}
+
 static int start_jobs(unsigned int jobs)
 {
-	unsigned int i, failed = 0;
-	int status;
+	unsigned int i;
 
 	fflush(stdout);
 	for (i = 0; i < jobs; i++)
 		if (!fork())
 			_exit(!(run_short(i) && run_random(i)));
-	while (wait(&status) > 0)
-		failed += status != 0;
-	return failed;
+	return wait_for_jobs();
 }
 
 static void tell(unsigned int jobs, unsigned int seed, double seconds)

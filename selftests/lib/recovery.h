@@ -39,42 +39,40 @@ static inline int64_t recovered(unsigned int most)
 	return number < 0 ? -ENOMSG : number;
 }
 
-/* Opens the log and recovers, one call of which fails, if there are so many. */
-static inline int recover_failing(unsigned int at, bool *failed)
+/* Opens the log, recovers and closes it; a call behind open fails, of that number. */
+static inline int recover_failing(unsigned int at, void *ignored)
 {
 	struct log *log;
-	int err;
+	int err, close_err;
 
-	*failed = false;
 	err = log_open(LOG, 0, false, &log);
 	if (err)
 		return err;
 	mem_fail(at, -EIO, false);
 	err = recover_log(log, NULL, NULL, NULL);
-	*failed = mem.failed;
-	mem_heal();
-	log_close(log);
-	return err;
+	close_err = log_close(log);
+	return err ? err : close_err;
 }
 
 /*
- * Each call of @fn fails in turn, until none does; of many calls fewer and fewer.  What it came to
- * then, or -ENOMSG if one failed and @fn did not say so; and in *@at the call that would be next.
+ * Each call of @fn fails in turn, until none does; of more than 20 some are left out.  @fn lets the
+ * call number @at fail when it is ready, and must tell of each, with -EIO.  What it comes to at
+ * last, or -ENOMSG; and in *@calls the number of the call that it did not make.
  */
-static inline int fail_each_call(int (*fn)(void *arg), void *arg, unsigned int *at)
+static inline int fail_each_call(int (*fn)(unsigned int at, void *arg), void *arg,
+				 unsigned int *calls)
 {
-	bool failed = true;
+	unsigned int failed, at;
 	int err;
 
-	for (*at = 1; failed; *at += 1 + *at / 20) {
-		mem_fail(*at, -EIO, false);
-		err = fn(arg);
+	for (at = 1;; at += 1 + at / 20) {
+		err = fn(at, arg);
 		failed = mem.failed;
 		mem_heal();
-		if (failed && err != -EIO)
-			return -ENOMSG;
+		*calls = at;
+		if (!failed || err != -EIO)
+			return failed ? -ENOMSG : err;
 	}
-	return err;
 }
 
 /*

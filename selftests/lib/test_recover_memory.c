@@ -148,7 +148,7 @@ static bool odd_page(void *arg, uint32_t segment, uint64_t page)
 	return page % 2;
 }
 
-static int apply_odd_pages(void *arg)
+static int apply_odd_pages(unsigned int at, void *arg)
 {
 	struct log *log = arg;
 	struct recover_ops ops = { .segment = only_segment, .page_mask = odd_page };
@@ -156,6 +156,7 @@ static int apply_odd_pages(void *arg)
 	struct log_state state;
 	int err;
 
+	mem_fail(at, -EIO, false);
 	log_state(log, &state);
 	err = segment_open("/big", 0, &segment);
 	if (err)
@@ -169,7 +170,7 @@ static int apply_odd_pages(void *arg)
 TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
 {
 	unsigned char *model = calloc(1, BIG), *bytes;
-	unsigned int at, page;
+	unsigned int calls, page;
 	struct log *log;
 	uint32_t id;
 
@@ -177,8 +178,8 @@ TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
 	apply_memory = 0;
 	ASSERT_EQ(0, make_big(&log, &id));
 	ASSERT_EQ(0, append_ranges(log, id, 100, model));
-	ASSERT_EQ(0, fail_each_call(apply_odd_pages, log, &at));
-	EXPECT_LT(20, at);
+	ASSERT_EQ(0, fail_each_call(apply_odd_pages, log, &calls));
+	EXPECT_LT(20, calls);
 	bytes = mem_find("/big")->data;
 	for (page = 0; page < BIG / IMAGE_SIZE; page++) {
 		if (page % 2 == 0)
@@ -188,7 +189,7 @@ TEST(of_some_pages_the_newest_bytes_are_applied_with_little_memory_or_an_error)
 	}
 	/* what was written well once may be damaged now */
 	mem_find(LOG)->data[AREA_OFFSET + 5000] ^= 1;
-	EXPECT_EQ(-EUCLEAN, apply_odd_pages(log));
+	EXPECT_EQ(-EUCLEAN, apply_odd_pages(0, log));
 	EXPECT_NE(NULL, strstr(err_text(), "damaged at LSN"));
 	ASSERT_EQ(0, log_close(log));
 	free(model);
@@ -255,26 +256,26 @@ static int append_to_two(struct log *log)
 	return err ? err : log_flush(log, lsn);
 }
 
+static int restore_and_recover(unsigned int at, void *image)
+{
+	mem_restore(LOG, image);
+	return recover_failing(at, NULL);
+}
+
 /* One is not synced after the other failed, and both are recovered by who comes next. */
 TEST(of_two_segments_each_call_may_fail)
 {
-	bool failed = true;
 	unsigned char *image;
 	struct log *log;
-	unsigned int at;
-	int err;
+	unsigned int calls;
 
 	ASSERT_EQ(0, make_disk(AREA));
 	ASSERT_EQ(0, open_log(0, &log));
 	ASSERT_EQ(0, append_to_two(log));
 	mem_power_loss(0);
 	image = mem_save(LOG);
-	for (at = 1; failed; at++) {
-		mem_restore(LOG, image);
-		err = recover_failing(at, &failed);
-		ASSERT_EQ(failed ? -EIO : 0, err);
-	}
-	EXPECT_LT(8, at);
+	ASSERT_EQ(0, fail_each_call(restore_and_recover, image, &calls));
+	EXPECT_LT(7, calls);
 	EXPECT_EQ(0, memcmp("first", mem_find("/first")->stable, 5));
 	EXPECT_EQ(0, memcmp("second", mem_find("/second")->stable, 6));
 	free(image);

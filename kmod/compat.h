@@ -97,24 +97,14 @@ static inline void rvmt_shrinker_free(struct shrinker *shrinker)
 #endif
 }
 
-/* The walkers of shared mappings are there only where a driver selects them. */
-#if IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS)
-#define RVMT_HAVE_DIRTY_HELPERS	1
-#else
-#define RVMT_HAVE_DIRTY_HELPERS	0
-static inline unsigned long wp_shared_mapping_range(struct address_space *mapping,
-						    pgoff_t first, pgoff_t nr)
-{
-	return 0;
-}
-
-static inline unsigned long
-clean_record_shared_mapping_range(struct address_space *mapping, pgoff_t first, pgoff_t nr,
-				  pgoff_t bitmap_first, unsigned long *bitmap,
-				  pgoff_t *start, pgoff_t *end)
-{
-	return 0;
-}
-#endif
+/*
+ * The walkers of shared mappings are there, and declared, only where a driver selects
+ * them.  Elsewhere a call that IS_ENABLED() keeps from being compiled needs a prototype.
+ */
+unsigned long wp_shared_mapping_range(struct address_space *mapping, pgoff_t first, pgoff_t nr);
+unsigned long clean_record_shared_mapping_range(struct address_space *mapping, pgoff_t first,
+						pgoff_t nr, pgoff_t bitmap_first,
+						unsigned long *bitmap, pgoff_t *start,
+						pgoff_t *end);
 
 #endif /* _RVMT_COMPAT_H */

@@ -24,16 +24,15 @@ static bool has_time(struct rvmt_page *page)
 /* Tell a transaction; one that has no place in the table cannot be told. */
 static bool mark(struct rvmt_region *region, u32 tid, pgoff_t index)
 {
-	struct rvm_track_tx *shared = &region->ctl->tx[tid % RVM_TRACK_TXS];
-	struct rvmt_tx *tx = &region->tx[tid % RVM_TRACK_TXS];
+	struct rvmt_tx *tx = rvmt_region_tx(region, tid);
 	bool ok;
 
 	spin_lock(&region->lock);
 	if (!tx->count)
-		rvmt_page_name_chain(tx, shared, tid);
+		rvmt_page_name_chain(tx, tid);
 	ok = tx->tid == tid;
 	if (ok)
-		WRITE_ONCE(shared->conflict, min_t(u64, index + 1ULL, U32_MAX));
+		WRITE_ONCE(tx->shared->conflict, min_t(u64, index + 1ULL, U32_MAX));
 	spin_unlock(&region->lock);
 	return ok;
 }

@@ -57,7 +57,7 @@ static void protect_run(struct rvmt_region *region, struct folio **folio, unsign
 {
 	unsigned int i;
 
-	if (RVMT_HAVE_DIRTY_HELPERS && n >= RVMT_DENSE_MIN) {
+	if (IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS) && n >= RVMT_DENSE_MIN) {
 		protect_dense(region, folio, n);
 		return;
 	}
@@ -112,27 +112,26 @@ static int by_index(void *priv, const struct list_head *a, const struct list_hea
 }
 
 /* Move the pages of a chain to a list; its lock is held. */
-static void empty_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct list_head *pages)
+static void empty_chain(struct rvmt_tx *tx, struct list_head *pages)
 {
 	list_splice_tail_init(&tx->pages, pages);
 	tx->count = 0;
-	WRITE_ONCE(shared->first, 0);
-	WRITE_ONCE(shared->count, 0);
-	WRITE_ONCE(shared->conflict, 0);
-	WRITE_ONCE(shared->tid, 0);
+	WRITE_ONCE(tx->shared->first, 0);
+	WRITE_ONCE(tx->shared->count, 0);
+	WRITE_ONCE(tx->shared->conflict, 0);
+	WRITE_ONCE(tx->shared->tid, 0);
 }
 
 /* Move the pages of a transaction to a list, and free its chain. */
 static void take_pages(struct rvmt_region *region, u32 tid, struct list_head *pages)
 {
-	struct rvm_track_tx *shared = &region->ctl->tx[tid % RVM_TRACK_TXS];
-	struct rvmt_tx *tx = &region->tx[tid % RVM_TRACK_TXS];
+	struct rvmt_tx *tx = rvmt_region_tx(region, tid);
 
 	spin_lock(&region->lock);
 	if (tx->tid == tid) {
 		region->nr_owned -= tx->count;
 		WRITE_ONCE(region->ctl->owned, region->nr_owned);
-		empty_chain(tx, shared, pages);
+		empty_chain(tx, pages);
 	}
 	spin_unlock(&region->lock);
 }
@@ -140,7 +139,7 @@ static void take_pages(struct rvmt_region *region, u32 tid, struct list_head *pa
 static void take_hot(struct rvmt_region *region, struct list_head *pages)
 {
 	spin_lock(&region->lock);
-	empty_chain(&region->hot, &region->ctl->hot, pages);
+	empty_chain(&region->hot, pages);
 	spin_unlock(&region->lock);
 }
 
@@ -162,7 +161,7 @@ static void keep_marked(struct rvmt_region *region, struct list_head *pages)
 		page->desc->thread = 0;
 		page->desc->at = 0;
 		spin_lock(&region->lock);
-		rvmt_page_chain(&region->hot, &region->ctl->hot, page);
+		rvmt_page_chain(&region->hot, page);
 		spin_unlock(&region->lock);
 	}
 }

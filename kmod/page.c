@@ -9,7 +9,6 @@
 #include <linux/slab.h>
 #include <linux/uio.h>
 
-#include "compat.h"
 #include "page.h"
 #include "region.h"
 
@@ -113,22 +112,23 @@ void rvmt_page_detach(struct rvmt_page *page)
 	page->folio = NULL;
 }
 
-void rvmt_page_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct rvmt_page *page)
+void rvmt_page_chain(struct rvmt_tx *tx, struct rvmt_page *page)
 {
 	page->desc->next = 0;
 	if (tx->count)
 		page->desc->next = list_first_entry(&tx->pages, struct rvmt_page, link)->slot;
 	list_add(&page->link, &tx->pages);
-	WRITE_ONCE(shared->count, ++tx->count);
-	smp_store_release(&shared->first, page->slot);	/* pairs with the library's walk */
+	WRITE_ONCE(tx->shared->count, ++tx->count);
+	smp_store_release(&tx->shared->first, page->slot);	/* pairs with the library's walk */
 }
 
-void rvmt_page_name_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, u32 tid)
+void rvmt_page_name_chain(struct rvmt_tx *tx, u32 tid)
 {
 	if (tx->tid != tid)
-		WRITE_ONCE(shared->conflict, 0);
+		WRITE_ONCE(tx->shared->conflict, 0);
 	tx->tid = tid;
-	smp_store_release(&shared->tid, tid);	/* pairs with the library's look for a conflict */
+	/* pairs with the library's look for a conflict */
+	smp_store_release(&tx->shared->tid, tid);
 }
 
 void rvmt_page_unloose(struct rvmt_region *region, struct folio *folio)
@@ -205,12 +205,6 @@ static ssize_t read_direct(struct file *seg, struct folio *folio, loff_t pos)
 	return vfs_iocb_iter_read(seg, &kiocb, &iter);
 }
 
-/* Read through a file system that has no page cache of the usual kind. */
-static ssize_t read_buffered(struct file *seg, struct folio *folio, loff_t pos)
-{
-	return kernel_read(seg, folio_address(folio), PAGE_SIZE, &pos);
-}
-
 /*
  * Read through the segment's page cache.  Unlike read(2) this takes no lock of
  * the inode, which somebody may hold who writes the segment from a page of this
@@ -222,8 +216,8 @@ static ssize_t read_cached(struct file *seg, struct folio *folio, loff_t pos)
 	struct folio *cached;
 	ssize_t ret = 0;
 
-	if (!mapping->a_ops->read_folio)
-		return read_buffered(seg, folio, pos);
+	if (!mapping->a_ops->read_folio)	/* a page cache of another kind, if any */
+		return kernel_read(seg, folio_address(folio), PAGE_SIZE, &pos);
 	filemap_invalidate_lock_shared(mapping);
 	if (pos + PAGE_SIZE > i_size_read(mapping->host))
 		goto out;

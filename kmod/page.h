@@ -112,19 +112,17 @@ void rvmt_page_detach(struct rvmt_page *page);
 
 /**
  * rvmt_page_chain() - put a page at the front of a chain
- * @tx: the chain as the kernel knows it; the region's lock is held
- * @shared: the same as the user sees it
+ * @tx: the chain; the region's lock is held
  * @page: the page, with a slot and in no list
  */
-void rvmt_page_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, struct rvmt_page *page);
+void rvmt_page_chain(struct rvmt_tx *tx, struct rvmt_page *page);
 
 /**
  * rvmt_page_name_chain() - a chain without pages is that of a transaction
- * @tx: the chain as the kernel knows it; the region's lock is held
- * @shared: the same as the user sees it
+ * @tx: the chain; the region's lock is held
  * @tid: the transaction
  */
-void rvmt_page_name_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared, u32 tid);
+void rvmt_page_name_chain(struct rvmt_tx *tx, u32 tid);
 
 /**
  * rvmt_page_unloose() - a page is not writable any more

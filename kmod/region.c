@@ -14,9 +14,6 @@
 #include "region.h"
 #include "trace.h"
 
-#define WORDS_PER_PAGE	(PAGE_SIZE / sizeof(struct rvm_track_word))
-#define DESCS_PER_PAGE	(PAGE_SIZE / sizeof(struct rvm_track_slot))
-
 static_assert(PAGE_SIZE == RVM_TRACK_PAGE_SIZE);
 static_assert(PAGE_SIZE % sizeof(struct rvm_track_word) == 0);
 static_assert(PAGE_SIZE % sizeof(struct rvm_track_slot) == 0);
@@ -28,12 +25,17 @@ static DEFINE_MUTEX(regions_mutex);	/* protects the two below */
 static LIST_HEAD(regions);
 static u64 last_id;
 
+static void init_chain(struct rvmt_tx *tx, struct rvm_track_tx *shared)
+{
+	INIT_LIST_HEAD(&tx->pages);
+	tx->shared = shared;
+}
+
 static void init_region(struct rvmt_region *region)
 {
 	unsigned int i;
 
 	INIT_LIST_HEAD(&region->link);
-	INIT_LIST_HEAD(&region->hot.pages);
 	INIT_LIST_HEAD(&region->loose);
 	INIT_LIST_HEAD(&region->idle);
 	xa_init_flags(&region->words, XA_FLAGS_ACCOUNT);
@@ -43,8 +45,9 @@ static void init_region(struct rvmt_region *region)
 	init_waitqueue_head(&region->ended);
 	mutex_init(&region->wb_mutex);
 	spin_lock_init(&region->lock);
+	init_chain(&region->hot, &region->ctl->hot);
 	for (i = 0; i < RVM_TRACK_TXS; i++)
-		INIT_LIST_HEAD(&region->tx[i].pages);
+		init_chain(&region->tx[i], &region->ctl->tx[i]);
 }
 
 static struct rvm_track_ctl *new_ctl(const struct rvmt_region *region)
@@ -68,7 +71,6 @@ struct rvmt_region *rvmt_region_new(struct file *seg, loff_t offset, u64 length,
 
 	if (!region)
 		return NULL;
-	init_region(region);
 	region->offset = offset;
 	region->length = length;
 	region->slots = slots;
@@ -78,6 +80,7 @@ struct rvmt_region *rvmt_region_new(struct file *seg, loff_t offset, u64 length,
 		kvfree(region);
 		return NULL;
 	}
+	init_region(region);
 	region->seg = get_file(seg);
 	region->owner = get_pid(task_tgid(current));
 	region->pid = task_tgid_vnr(current);
@@ -216,24 +219,20 @@ struct page *rvmt_area_page(struct xarray *area, unsigned long index)
 	return xa_is_err(old) ? NULL : old;
 }
 
+/* An entry of an area whose entries fill its pages without a gap. */
+static __always_inline void *area_entry(struct xarray *area, unsigned long i, size_t size)
+{
+	struct page *page = rvmt_area_page(area, i * size / PAGE_SIZE);
+
+	return page ? page_address(page) + i * size % PAGE_SIZE : NULL;
+}
+
 struct rvm_track_word *rvmt_region_word(struct rvmt_region *region, pgoff_t index)
 {
-	struct page *page = rvmt_area_page(&region->words, index / WORDS_PER_PAGE);
-	struct rvm_track_word *word;
-
-	if (!page)
-		return NULL;
-	word = page_address(page);
-	return word + index % WORDS_PER_PAGE;
+	return area_entry(&region->words, index, sizeof(struct rvm_track_word));
 }
 
 struct rvm_track_slot *rvmt_region_desc(struct rvmt_region *region, u32 slot)
 {
-	struct page *page = rvmt_area_page(&region->descs, slot / DESCS_PER_PAGE);
-	struct rvm_track_slot *desc;
-
-	if (!page)
-		return NULL;
-	desc = page_address(page);
-	return desc + slot % DESCS_PER_PAGE;
+	return area_entry(&region->descs, slot, sizeof(struct rvm_track_slot));
 }

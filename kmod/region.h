@@ -19,18 +19,19 @@
 struct folio;
 struct mm_struct;
 struct net;
-struct netlink_ext_ack;
 struct page;
 struct pid;
 
 /**
  * struct rvmt_tx - the pages of one transaction, as the kernel knows them
  * @pages: struct rvmt_page.link, newest first
+ * @shared: the same in the control block, for the user
  * @tid: the transaction; while @count is 0 the last one
  * @count: length of @pages
  */
 struct rvmt_tx {
 	struct list_head pages;
+	struct rvm_track_tx *shared;
 	u32 tid;
 	u32 count;
 };
@@ -214,6 +215,18 @@ unsigned long rvmt_region_all_writable(void);
 static inline bool rvmt_region_tid_ok(u32 tid)
 {
 	return tid && tid <= RVM_TRACK_TID_MAX && tid % RVM_TRACK_TXS;
+}
+
+/**
+ * rvmt_region_tx() - where the pages of a transaction are
+ * @region: the region
+ * @tid: the transaction
+ *
+ * Return: the chain, which may be another transaction's.
+ */
+static inline struct rvmt_tx *rvmt_region_tx(struct rvmt_region *region, u32 tid)
+{
+	return &region->tx[tid % RVM_TRACK_TXS];
 }
 
 /**

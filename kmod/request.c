@@ -82,7 +82,6 @@ static void free_request(struct request *request)
 static void run_request(struct work_struct *work)
 {
 	struct request *request = container_of(work, struct request, work);
-
 	struct rvmt_region *region = rvmt_vma_region(request->file);
 
 	rvmt_writeback(region, &request->wb);

@@ -7,7 +7,6 @@
 #include <linux/sched/task_stack.h>
 #include <asm/syscall.h>
 
-#include "compat.h"
 #include "conflict.h"
 #include "event.h"
 #include "page.h"
@@ -54,13 +53,6 @@ static struct writer find_writer(const struct rvmt_region *region, const struct 
 	return writer;
 }
 
-static void count_refused(struct rvmt_region *region)
-{
-	spin_lock(&region->lock);
-	WRITE_ONCE(region->ctl->refused, ++region->refused);
-	spin_unlock(&region->lock);
-}
-
 static struct rvmt_page *take_slot(struct rvmt_region *region)
 {
 	struct rvmt_page *page;
@@ -102,19 +94,17 @@ static void fill_slot(struct rvmt_page *page, struct folio *folio, const struct 
 /* Put a page at the front of its owner's chain, unless the entry is taken. */
 static bool chain(struct rvmt_region *region, struct rvmt_page *page)
 {
-	struct rvm_track_tx *shared = &region->ctl->tx[page->tid % RVM_TRACK_TXS];
-	struct rvmt_tx *tx = &region->tx[page->tid % RVM_TRACK_TXS];
-	bool ok = false;
+	struct rvmt_tx *tx = rvmt_region_tx(region, page->tid);
+	bool ok;
 
 	spin_lock(&region->lock);
-	if (tx->count && tx->tid != page->tid)
-		goto out;
-	rvmt_page_name_chain(tx, shared, page->tid);
-	WRITE_ONCE(region->ctl->owned, ++region->nr_owned);
-	rvmt_page_chain(tx, shared, page);
-	WRITE_ONCE(page->word->slot, page->slot);
-	ok = true;
-out:
+	ok = !tx->count || tx->tid == page->tid;
+	if (ok) {
+		rvmt_page_name_chain(tx, page->tid);
+		WRITE_ONCE(region->ctl->owned, ++region->nr_owned);
+		rvmt_page_chain(tx, page);
+		WRITE_ONCE(page->word->slot, page->slot);
+	}
 	spin_unlock(&region->lock);
 	return ok;
 }
@@ -125,13 +115,10 @@ static vm_fault_t own(struct rvmt_region *region, struct folio *folio,
 {
 	struct rvmt_page *page;
 
-	if (tid && !rvmt_region_tid_ok(tid)) {
-		count_refused(region);
+	if (tid && !rvmt_region_tid_ok(tid))
 		return VM_FAULT_SIGBUS;
-	}
 	page = take_slot(region);
 	if (page == ERR_PTR(-EBUSY)) {
-		count_refused(region);
 		rvmt_event_overflow(region);
 		return VM_FAULT_SIGBUS;
 	}
@@ -142,7 +129,6 @@ static vm_fault_t own(struct rvmt_region *region, struct folio *folio,
 	fill_slot(page, folio, writer);
 	if (!chain(region, page)) {
 		return_slot(region, page);
-		count_refused(region);
 		return VM_FAULT_SIGBUS;
 	}
 	rvmt_page_unloose(region, folio);
@@ -181,10 +167,8 @@ static vm_fault_t make_loose(struct rvmt_region *region, struct folio *folio,
 static vm_fault_t write_stray(struct rvmt_region *region, struct folio *folio,
 			      struct rvm_track_word *word, const struct writer *writer)
 {
-	if (region->flags & RVM_TRACK_REGION_STRICT) {
-		count_refused(region);
+	if (region->flags & RVM_TRACK_REGION_STRICT)
 		return VM_FAULT_SIGBUS;
-	}
 	return own(region, folio, word, READ_ONCE(region->ctl->exclusive), writer);
 }
 
@@ -217,21 +201,17 @@ static vm_fault_t write_owned(struct rvmt_region *region, struct rvmt_page *page
 			      const struct vm_fault *vmf)
 {
 	struct writer writer;
-	vm_fault_t ret;
 
 	if (!(region->flags & RVM_TRACK_REGION_DISJOINT))
 		return 0;
 	writer = find_writer(region, vmf);
 	if (writer.kind != RVM_TRACK_KIND_TRACKED || writer.tid == page->tid)
 		return 0;
-	ret = rvmt_conflict_meet(region, page, writer.tid, writer.ip);
-	if (ret & VM_FAULT_SIGBUS)
-		count_refused(region);
-	return ret;
+	return rvmt_conflict_meet(region, page, writer.tid, writer.ip);
 }
 
-vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
-			    const struct vm_fault *vmf)
+static vm_fault_t decide(struct rvmt_region *region, struct folio *folio,
+			 const struct vm_fault *vmf)
 {
 	struct rvmt_page *page = rvmt_page_get(folio);
 	struct rvm_track_word *word;
@@ -248,4 +228,17 @@ vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
 	if (writer.kind == RVM_TRACK_KIND_EXPLICIT || RVM_TRACK_HOLD_COUNT(READ_ONCE(word->hold)))
 		return write_explicit(region, folio, word, &writer);
 	return write_stray(region, folio, word, &writer);
+}
+
+vm_fault_t rvmt_track_write(struct rvmt_region *region, struct folio *folio,
+			    const struct vm_fault *vmf)
+{
+	vm_fault_t ret = decide(region, folio, vmf);
+
+	if (ret & VM_FAULT_SIGBUS) {
+		spin_lock(&region->lock);
+		WRITE_ONCE(region->ctl->refused, ++region->refused);
+		spin_unlock(&region->lock);
+	}
+	return ret;
 }

@@ -22,17 +22,12 @@
 #define KIND_MASK	((1UL << KIND_SHIFT) - 1)
 
 enum kind {
-	KIND_DATA,
-	KIND_CTL,
-	KIND_WORDS,
-	KIND_SLOTS,
-	KIND_ARENA,
+	KIND_DATA = RVM_TRACK_MMAP_DATA >> 60,
+	KIND_CTL = RVM_TRACK_MMAP_CTL >> 60,
+	KIND_WORDS = RVM_TRACK_MMAP_WORDS >> 60,
+	KIND_SLOTS = RVM_TRACK_MMAP_SLOTS >> 60,
+	KIND_ARENA = RVM_TRACK_MMAP_ARENA >> 60,
 };
-
-static_assert(RVM_TRACK_MMAP_CTL >> PAGE_SHIFT == (unsigned long)KIND_CTL << KIND_SHIFT);
-static_assert(RVM_TRACK_MMAP_WORDS >> PAGE_SHIFT == (unsigned long)KIND_WORDS << KIND_SHIFT);
-static_assert(RVM_TRACK_MMAP_SLOTS >> PAGE_SHIFT == (unsigned long)KIND_SLOTS << KIND_SHIFT);
-static_assert(RVM_TRACK_MMAP_ARENA >> PAGE_SHIFT == (unsigned long)KIND_ARENA << KIND_SHIFT);
 
 static struct rvmt_region *region_of(const struct vm_area_struct *vma)
 {

@@ -17,6 +17,20 @@
 
 unsigned int rvmt_end_retain = RVMT_RETAIN_DEFAULT;
 
+/**
+ * struct end - what is done to pages that are write-protected
+ * @region: where
+ * @done: where the structures of owned pages go; NULL for loose ones, which have no more
+ * @lsn: end of the log record
+ * @flags: enum rvm_track_end_flags
+ */
+struct end {
+	struct rvmt_region *region;
+	struct list_head *done;
+	u64 lsn;
+	u32 flags;
+};
+
 /*
  * Lock the first folio and those after it that are near.  With the folios
  * locked nobody can make their pages writable: a fault waits in page_mkwrite()
@@ -93,14 +107,15 @@ static void restore(struct rvmt_region *region, struct rvmt_page *page)
 }
 
 /* Take a write-protected page from its owner. */
-static void disown(struct rvmt_region *region, struct rvmt_page *page, u64 lsn, u32 flags)
+static void disown(const struct end *end, struct rvmt_page *page)
 {
-	if (flags & RVM_TRACK_END_ABORT)
-		restore(region, page);
+	if (end->flags & RVM_TRACK_END_ABORT)
+		restore(end->region, page);
 	else
-		raise_lsn(page->word, lsn);
+		raise_lsn(page->word, end->lsn);
 	WRITE_ONCE(page->word->slot, 0);
 	rvmt_page_detach(page);
+	list_move(&page->link, end->done);
 }
 
 static int by_index(void *priv, const struct list_head *a, const struct list_head *b)
@@ -166,42 +181,47 @@ static void keep_marked(struct rvmt_region *region, struct list_head *pages)
 	}
 }
 
-/* End a run of locked pages. */
-static void end_run(struct rvmt_region *region, struct folio **folio, unsigned int n,
-		    struct list_head *done, u64 lsn, u32 flags)
+/* A page that was loose may have got an owner since, and keeps it. */
+static void end_page(const struct end *end, struct folio *folio)
 {
-	struct rvmt_page *page;
-	unsigned int i;
+	struct rvmt_page *page = rvmt_page_get(folio);
 
-	protect_run(region, folio, n);
-	for (i = 0; i < n; i++) {
-		page = rvmt_page_get(folio[i]);
-		folio_get(folio[i]);
-		disown(region, page, lsn, flags);
-		list_move(&page->link, done);
-		folio_unlock(folio[i]);
-		folio_put(folio[i]);
-	}
+	if (end->done)
+		disown(end, page);
+	else if (page && !page->slot)
+		rvmt_page_unloose(end->region, folio);
 }
 
-/* End the first pages of a sorted list. */
-static unsigned int end_batch(struct rvmt_region *region, struct list_head *pages,
-			      struct list_head *done, u64 lsn, u32 flags)
+/* Get references to the first pages of a list. */
+static unsigned int get_first(const struct list_head *pages, struct folio **folio)
 {
-	struct folio **folio = region->batch.folio;
-	unsigned int n = 0, i, run;
 	struct rvmt_page *page;
+	unsigned int n = 0;
 
 	list_for_each_entry(page, pages, link) {
+		folio_get(page->folio);
 		folio[n++] = page->folio;
 		if (n == RVMT_BATCH)
 			break;
 	}
-	for (i = 0; i < n; i += run) {
-		run = lock_run(folio + i, n - i);
-		end_run(region, folio + i, run, done, lsn, flags);
-	}
 	return n;
+}
+
+/* Write-protect pages, in order of their index, and end them; drop the references. */
+static void end_batch(const struct end *end, struct folio **folio, unsigned int n)
+{
+	unsigned int i, run;
+
+	for (; n; folio += run, n -= run) {
+		run = lock_run(folio, n);
+		protect_run(end->region, folio, run);
+		for (i = 0; i < run; i++) {
+			end_page(end, folio[i]);
+			folio_unlock(folio[i]);
+			folio_put(folio[i]);
+		}
+	}
+	cond_resched();
 }
 
 /* Keep some slots with their arena pages at hand and free the others. */
@@ -224,17 +244,20 @@ static void put_slots(struct rvmt_region *region, struct list_head *done, u32 n)
 
 static u64 end_pages(struct rvmt_region *region, struct list_head *pages, u64 lsn, u32 flags)
 {
+	struct folio **folio = region->batch.folio;
 	LIST_HEAD(done);
-	u64 n = 0;
+	struct end end = { .region = region, .done = &done, .lsn = lsn, .flags = flags };
+	unsigned int n;
+	u64 all = 0;
 
 	lockdep_assert_held(&region->tx_mutex);
 	list_sort(NULL, pages, by_index);
-	while (!list_empty(pages)) {
-		n += end_batch(region, pages, &done, lsn, flags);
-		cond_resched();
+	for (; !list_empty(pages); all += n) {
+		n = get_first(pages, folio);
+		end_batch(&end, folio, n);
 	}
-	put_slots(region, &done, n);
-	return n;
+	put_slots(region, &done, all);
+	return all;
 }
 
 u64 rvmt_end_tx(struct rvmt_region *region, u32 tid, u64 lsn, u32 flags)
@@ -265,43 +288,22 @@ static int compare_folio(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-/* Get references to some loose pages, in order. */
 static unsigned int get_loose(struct rvmt_region *region, struct folio **folio)
 {
-	struct rvmt_page *page;
-	unsigned int n = 0;
+	unsigned int n;
 
 	spin_lock(&region->lock);
-	list_for_each_entry(page, &region->loose, link) {
-		folio_get(page->folio);
-		folio[n++] = page->folio;
-		if (n == RVMT_BATCH)
-			break;
-	}
+	n = get_first(&region->loose, folio);
 	spin_unlock(&region->lock);
 	sort(folio, n, sizeof(*folio), compare_folio, NULL);
 	return n;
 }
 
-static void arm_run(struct rvmt_region *region, struct folio **folio, unsigned int n)
-{
-	struct rvmt_page *page;
-	unsigned int i;
-
-	protect_run(region, folio, n);
-	for (i = 0; i < n; i++) {
-		page = rvmt_page_get(folio[i]);
-		if (page && !page->slot)
-			rvmt_page_unloose(region, folio[i]);
-		folio_unlock(folio[i]);
-		folio_put(folio[i]);
-	}
-}
-
 static void arm_all(struct rvmt_region *region)
 {
 	struct folio **folio = region->batch.folio;
-	unsigned int n, i, run;
+	struct end end = { .region = region };
+	unsigned int n = 1;
 	long left;
 
 	lockdep_assert_held(&region->tx_mutex);
@@ -309,15 +311,9 @@ static void arm_all(struct rvmt_region *region)
 	spin_lock(&region->lock);
 	left = region->nr_loose;
 	spin_unlock(&region->lock);
-	for (; left > 0; left -= n) {
+	for (; left > 0 && n; left -= n) {
 		n = get_loose(region, folio);
-		if (!n)
-			break;
-		for (i = 0; i < n; i += run) {
-			run = lock_run(folio + i, n - i);
-			arm_run(region, folio + i, run);
-		}
-		cond_resched();
+		end_batch(&end, folio, n);
 	}
 }
 

@@ -34,6 +34,13 @@ typedef struct mnt_idmap rvmt_idmap;
 typedef struct user_namespace rvmt_idmap;
 #endif
 
+/* Linux 6.2 gave what runs before and after a command of generic netlink another one. */
+#ifdef RVMT_HAVE_GENL_SPLIT_OPS
+typedef struct genl_split_ops rvmt_genl_ops;
+#else
+typedef struct genl_ops rvmt_genl_ops;
+#endif
+
 /**
  * rvmt_find_folio() - look a page up in the page cache
  * @mapping: where

@@ -12,6 +12,7 @@
 #include <net/genetlink.h>
 #include <net/sock.h>
 
+#include "compat.h"
 #include "end.h"
 #include "event.h"
 #include "inode.h"
@@ -20,7 +21,6 @@
 #include "region.h"
 #include "request.h"
 #include "trace.h"
-#include "track.h"
 #include "vma.h"
 
 unsigned int rvmt_netlink_slots = RVMT_SLOTS_DEFAULT;
@@ -46,41 +46,51 @@ static int check_sender(struct sk_buff *skb, struct genl_info *info)
 	return REFUSE(info, -EPERM, "the socket was opened with other credentials");
 }
 
-/* The file behind an attribute, or an error pointer. */
-static struct file *get_file_attr(struct sk_buff *skb, struct genl_info *info, int attr)
+static int check_region(struct genl_info *info, const struct file *file, bool owner)
 {
+	const struct rvmt_region *region = rvmt_vma_region(file);
+
+	if (!region)
+		return REFUSE(info, -EINVAL, "the file descriptor is not a region");
+	if (owner && region->owner != task_tgid(current))
+		return REFUSE(info, -EPERM, "the region belongs to another process");
+	return 0;
+}
+
+/* Before each command: get the file that it is about, a segment or a region. */
+static int get_command_file(const rvmt_genl_ops *ops, struct sk_buff *skb, struct genl_info *info)
+{
+	bool create = ops->cmd == RVM_TRACK_CMD_REGION_CREATE;
+	const struct nlattr *fd = info->attrs[create ? RVM_TRACK_A_SEG_FD : RVM_TRACK_A_FD];
 	struct file *file;
 	int err;
 
 	err = check_sender(skb, info);
 	if (err)
-		return ERR_PTR(err);
-	if (!info->attrs[attr])
-		return ERR_PTR(REFUSE(info, -EINVAL, "a file descriptor is missing"));
-	file = fget(nla_get_s32(info->attrs[attr]));
+		return err;
+	if (!fd)
+		return REFUSE(info, -EINVAL, "a file descriptor is missing");
+	file = fget(nla_get_s32(fd));
 	if (!file)
-		return ERR_PTR(REFUSE(info, -EBADF, "no such file descriptor"));
-	return file;
+		return REFUSE(info, -EBADF, "no such file descriptor");
+	if (!create)
+		err = check_region(info, file, ops->cmd != RVM_TRACK_CMD_REGION_GET);
+	if (err)
+		fput(file);
+	else
+		info->user_ptr[0] = file;
+	return err;
 }
 
-/* The file of the region that a command is about, or an error pointer. */
-static struct file *get_region(struct sk_buff *skb, struct genl_info *info, bool owner)
+/* After each command that had its file. */
+static void put_command_file(const rvmt_genl_ops *ops, struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *file = get_file_attr(skb, info, RVM_TRACK_A_FD);
-	struct rvmt_region *region;
-	int err;
+	fput(info->user_ptr[0]);
+}
 
-	if (IS_ERR(file))
-		return file;
-	region = rvmt_vma_region(file);
-	if (!region)
-		err = REFUSE(info, -EINVAL, "the file descriptor is not a region");
-	else if (owner && region->owner != task_tgid(current))
-		err = REFUSE(info, -EPERM, "the region belongs to another process");
-	else
-		return file;
-	fput(file);
-	return ERR_PTR(err);
+static struct rvmt_region *region_of(const struct genl_info *info)
+{
+	return rvmt_vma_region(info->user_ptr[0]);
 }
 
 static u32 flags_of(const struct genl_info *info)
@@ -131,8 +141,9 @@ static int check_region_flags(struct genl_info *info, u32 flags)
 }
 
 /* Check all that is asked for, and make the region; it is not yet reachable. */
-static struct rvmt_region *new_region(struct genl_info *info, struct file *seg)
+static struct rvmt_region *new_region(struct genl_info *info)
 {
+	struct file *seg = info->user_ptr[0];
 	u64 offset = nla_get_u64(info->attrs[RVM_TRACK_A_OFFSET]);
 	u64 length = nla_get_u64(info->attrs[RVM_TRACK_A_LENGTH]);
 	u32 slots = READ_ONCE(rvmt_netlink_slots), flags = flags_of(info);
@@ -159,9 +170,9 @@ static struct rvmt_region *new_region(struct genl_info *info, struct file *seg)
 	return ERR_PTR(REFUSE(info, err, "another live region overlaps"));
 }
 
-static struct file *new_region_file(struct genl_info *info, struct file *seg)
+static struct file *new_region_file(struct genl_info *info)
 {
-	struct rvmt_region *region = new_region(info, seg);
+	struct rvmt_region *region = new_region(info);
 	struct file *file;
 
 	if (IS_ERR(region))
@@ -176,6 +187,11 @@ static struct file *new_region_file(struct genl_info *info, struct file *seg)
 	return ERR_PTR(REFUSE(info, PTR_ERR(file), "no file for the region"));
 }
 
+static int put_u64(struct sk_buff *skb, int attr, u64 value)
+{
+	return nla_put_u64_64bit(skb, attr, value, RVM_TRACK_A_PAD);
+}
+
 static int reply_created(struct genl_info *info, int fd, u64 id)
 {
 	struct sk_buff *skb = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
@@ -184,8 +200,7 @@ static int reply_created(struct genl_info *info, int fd, u64 id)
 	if (!skb)
 		return -ENOMEM;
 	header = genlmsg_put_reply(skb, info, &rvmt_family, 0, RVM_TRACK_CMD_REGION_CREATE);
-	if (!header || nla_put_s32(skb, RVM_TRACK_A_FD, fd) ||
-	    nla_put_u64_64bit(skb, RVM_TRACK_A_ID, id, RVM_TRACK_A_PAD)) {
+	if (!header || nla_put_s32(skb, RVM_TRACK_A_FD, fd) || put_u64(skb, RVM_TRACK_A_ID, id)) {
 		nlmsg_free(skb);
 		return -EMSGSIZE;
 	}
@@ -210,16 +225,12 @@ static int install_region(struct genl_info *info, struct file *file)
 
 static int region_create(struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *seg = get_file_attr(skb, info, RVM_TRACK_A_SEG_FD), *file;
+	struct file *file;
 	int err;
 
-	if (IS_ERR(seg))
-		return PTR_ERR(seg);
 	if (!info->attrs[RVM_TRACK_A_OFFSET] || !info->attrs[RVM_TRACK_A_LENGTH])
-		file = ERR_PTR(REFUSE(info, -EINVAL, "offset or length is missing"));
-	else
-		file = new_region_file(info, seg);
-	fput(seg);
+		return REFUSE(info, -EINVAL, "offset or length is missing");
+	file = new_region_file(info);
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	err = install_region(info, file);
@@ -262,50 +273,29 @@ static int check_end(struct genl_info *info, const struct rvmt_region *region, u
 
 static int tx_end(struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *file = get_region(skb, info, true);
+	struct rvmt_region *region = region_of(info);
 	u32 flags = flags_of(info);
 	u64 lsn = 0;
 	int err;
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	err = check_end(info, rvmt_vma_region(file), flags);
+	err = check_end(info, region, flags);
 	if (err)
-		goto out;
+		return err;
 	if (info->attrs[RVM_TRACK_A_LSN])
 		lsn = nla_get_u64(info->attrs[RVM_TRACK_A_LSN]);
-	rvmt_end_tx(rvmt_vma_region(file), nla_get_u32(info->attrs[RVM_TRACK_A_TID]), lsn, flags);
-out:
-	fput(file);
-	return err;
+	rvmt_end_tx(region, nla_get_u32(info->attrs[RVM_TRACK_A_TID]), lsn, flags);
+	return 0;
 }
 
 static int arm(struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *file = get_region(skb, info, true);
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	rvmt_end_loose(rvmt_vma_region(file));
-	fput(file);
+	rvmt_end_loose(region_of(info));
 	return 0;
 }
 
 static int writeback(struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *file = get_region(skb, info, true);
-	int err;
-
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	err = rvmt_request_queue(info, file);
-	fput(file);
-	return err;
-}
-
-static int put_u64(struct sk_buff *skb, int attr, u64 value)
-{
-	return nla_put_u64_64bit(skb, attr, value, RVM_TRACK_A_PAD);
+	return rvmt_request_queue(info, info->user_ptr[0]);
 }
 
 static int fill_stats(struct sk_buff *skb, struct rvmt_region *region)
@@ -344,8 +334,7 @@ static int fill_region(struct sk_buff *skb, struct rvmt_region *region, void *he
 	    nla_put_u32(skb, RVM_TRACK_A_FLAGS, region->flags) ||
 	    nla_put_u32(skb, RVM_TRACK_A_PID, region->pid) ||
 	    fill_stats(skb, region)) {
-		if (header)
-			genlmsg_cancel(skb, header);
+		genlmsg_cancel(skb, header);
 		return -EMSGSIZE;
 	}
 	genlmsg_end(skb, header);
@@ -354,24 +343,18 @@ static int fill_region(struct sk_buff *skb, struct rvmt_region *region, void *he
 
 static int region_get(struct sk_buff *skb, struct genl_info *info)
 {
-	struct file *file = get_region(skb, info, false);
-	struct sk_buff *reply;
-	int err = -ENOMEM;
+	struct sk_buff *reply = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	void *header;
+	int err;
 
-	if (IS_ERR(file))
-		return PTR_ERR(file);
-	reply = genlmsg_new(NLMSG_DEFAULT_SIZE, GFP_KERNEL);
 	if (!reply)
-		goto out;
+		return REFUSE(info, -ENOMEM, "the answer could not be sent");
 	header = genlmsg_put_reply(reply, info, &rvmt_family, 0, RVM_TRACK_CMD_REGION_GET);
-	err = fill_region(reply, rvmt_vma_region(file), header);
+	err = fill_region(reply, region_of(info), header);
 	if (err)
 		nlmsg_free(reply);
 	else
 		err = genlmsg_reply(reply, info);
-out:
-	fput(file);
 	return err ? REFUSE(info, err, "the answer could not be sent") : 0;
 }
 
@@ -444,28 +427,23 @@ static const struct genl_ops ops[] = {
 		.cmd = RVM_TRACK_CMD_REGION_CREATE,
 		.doit = region_create,
 		.policy = create_policy,
-		.maxattr = RVM_TRACK_A_MAX,
 	}, {
 		.cmd = RVM_TRACK_CMD_TX_END,
 		.doit = tx_end,
 		.policy = end_policy,
-		.maxattr = RVM_TRACK_A_MAX,
 	}, {
 		.cmd = RVM_TRACK_CMD_ARM,
 		.doit = arm,
 		.policy = fd_policy,
-		.maxattr = RVM_TRACK_A_MAX,
 	}, {
 		.cmd = RVM_TRACK_CMD_WRITEBACK,
 		.doit = writeback,
 		.policy = writeback_policy,
-		.maxattr = RVM_TRACK_A_MAX,
 	}, {
 		.cmd = RVM_TRACK_CMD_REGION_GET,
 		.doit = region_get,
 		.dumpit = region_dump,
 		.policy = fd_policy,
-		.maxattr = RVM_TRACK_A_MAX,
 	},
 };
 
@@ -476,9 +454,12 @@ static const struct genl_multicast_group groups[] = {
 struct genl_family rvmt_family __ro_after_init = {
 	.name = RVM_TRACK_GENL_NAME,
 	.version = RVM_TRACK_GENL_VERSION,
+	.maxattr = RVM_TRACK_A_MAX,
 	.module = THIS_MODULE,
 	.netnsok = true,
 	.parallel_ops = true,
+	.pre_doit = get_command_file,
+	.post_doit = put_command_file,
 	.ops = ops,
 	.n_ops = ARRAY_SIZE(ops),
 	.mcgrps = groups,

@@ -21,7 +21,7 @@
 #define STRAYS		64		/* pages behind them, to which only strays are stored */
 #define ALL		(PAGES + STRAYS)
 #define WORKERS		3
-#define VERSIONS	(1 << 20)
+#define VERSIONS	(1 << 24)	/* memory is taken for those that come to be */
 #define SECONDS		"12"		/* or RVM_SECONDS; until RVM_WRITES stores if later */
 #define MOST		48		/* pages of one transaction */
 
@@ -60,6 +60,12 @@ struct oracle {
 };
 
 static struct oracle oracle;
+
+/* Each transaction takes a version; when they run out the test ends, and tells so. */
+static bool versions_left(void)
+{
+	return oracle.next < VERSIONS - WORKERS - 1;
+}
 
 #define CLAIM(condition) do { \
 	if (!(condition) && !oracle.wrong++) \
@@ -227,7 +233,7 @@ static void *worker(void *arg)
 
 	CLAIM(!client_open(c));
 	/* Always a new tid, and never two live ones equal modulo the table. */
-	for (; !oracle.stop && oracle.next < VERSIONS - WORKERS - 1; tid += RVM_TRACK_TXS)
+	for (; !oracle.stop && versions_left(); tid += RVM_TRACK_TXS)
 		transaction(c, tid, &seed);
 	client_close(c);
 	return NULL;
@@ -402,10 +408,10 @@ FIXTURE_TEARDOWN(stress)
 
 TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
 {
-	const char *writes = getenv("RVM_WRITES"), *seconds = getenv("RVM_SECONDS") ?: SECONDS;
+	uint64_t want = strtoull(getenv("RVM_WRITES") ?: "0", NULL, 10), written, busy;
+	const char *seconds = getenv("RVM_SECONDS") ?: SECONDS;
 	pthread_t id[WORKERS + 5];
 	static struct client c;
-	uint64_t written, busy;
 	unsigned long i;
 
 	oracle.seg = make_segment();
@@ -422,7 +428,7 @@ TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, strayer, NULL));
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, passer, NULL));
 	sleep(atoi(seconds));
-	while (writes && oracle.stored < strtoull(writes, NULL, 10) && !oracle.wrong)
+	while (oracle.stored < want && versions_left() && !oracle.wrong)
 		sleep(1);
 	oracle.stop = true;
 	while (i--)
@@ -441,6 +447,8 @@ TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
 		EXPECT_EQ(oracle.version[i], tail(buf));
 		EXPECT_EQ(oracle.version[i], head(oracle.r.data + i * PAGE));
 	}
+	EXPECT_LE(want, atomic_load(&oracle.stored));
+	EXPECT_TRUE(versions_left());
 	/* It was no stress if nothing happened. */
 	EXPECT_LT(20, atomic_load(&oracle.commits));
 	EXPECT_LT(3, atomic_load(&oracle.aborts));

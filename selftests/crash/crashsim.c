@@ -331,8 +331,8 @@ static int wait_for_jobs(void)
 		if (wait(&status) > 0) {
 			failed += status != 0;
 		} else if (errno == EINTR) {
-			printf("# %llu images so far, of %llu at least\n", (unsigned long long)seen_count(),
-			       (unsigned long long)wanted);
+			printf("# %llu images so far, of %llu at least\n",
+			       (unsigned long long)seen_count(), (unsigned long long)wanted);
 			fflush(stdout);
 			alarm(PAUSE);
 		} else {

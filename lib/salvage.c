@@ -185,7 +185,6 @@ static int repair(struct salvage *s)
 	uint64_t need = status->area_offset + status->area_size;
 	int err = 0;
 
-	s->file.padded = false;
 	if (s->v.cut)
 		err = space_grow(&s->file, s->file.size, need, NULL, NULL);
 	if (!err && s->v.dict_trust == VERIFY_ALIKE)

@@ -228,6 +228,18 @@ cp seg before
 expect "verify of a sound log" 0 "^sound: 0 defects, recovery is possible; 5 transactions" \
 	"$rvm" verify log seg
 same "verify changes nothing" log image
+mv seg gone
+expect "verify of a log whose segment is gone" 3 \
+	"/seg: byte 0: there is no such file; recovery is refused until it is as it was" "$rvm" verify log
+mkdir seg
+expect "verify of a log whose segment is a directory" 3 \
+	"it is neither a regular file nor a block device; recovery is refused" "$rvm" verify log
+rmdir seg
+ln -s gone seg
+expect "verify of a log whose segment is a link" 3 \
+	"it was no symbolic link, and leads to $dir/gone now; recovery writes there" "$rvm" verify log
+rm seg
+mv gone seg
 expect "verify as JSON" 0 '"state": "sound"' "$rvm" verify --json log
 expect "verify of a segment that the log does not know" 3 "does not know this segment" \
 	"$rvm" verify log image
@@ -251,6 +263,12 @@ printf '\000\001\002\003\000\000' > bytes
 dd if=seg of=got bs=6 count=1 2> /dev/null
 same "what was before the damage is there" bytes got
 expect "the log is sound then" 0 "^sound: 0 defects" "$rvm" verify log
+mv seg gone
+expect "a segment that is gone is told" 3 \
+	"there is no such file; no record is about it, recovery does without" "$rvm" verify log
+expect "recovery is possible without it" 3 "^damaged: 1 defects, recovery is possible" \
+	"$rvm" verify log
+mv gone seg
 expect "salvage again does nothing" 0 "^recovered: 0 transactions" "$rvm" recover --salvage log
 same "and keeps what was kept" log.damaged damaged
 cp damaged log

@@ -227,4 +227,25 @@ TEST_F(image, needs_room_for_pages_on_their_way_too)
 	images_free(&images);
 }
 
+/* The hash has no room for these numbers: both pages belong to one place of the table. */
+TEST(the_same_page_of_two_segments_is_two_images)
+{
+	static const uint32_t segments[] = { 1, 0x10001 };
+	char page[IMAGE_SIZE] = {};
+	struct images images;
+	unsigned int i;
+
+	ASSERT_EQ(0, images_init(&images, FULL, false));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, images_put(&images, segments[i], 7 << IMAGE_SHIFT, &"ab"[i], 1));
+	images_sort(&images);
+	ASSERT_EQ(2, images.count);
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(segments[i], images.image[i].segment);
+		EXPECT_EQ(1, image_merge(&images, &images.image[i], page, IMAGE_SIZE));
+		EXPECT_EQ("ab"[i], page[0]);
+	}
+	images_free(&images);
+}
+
 TEST_HARNESS_MAIN

@@ -10,6 +10,7 @@
 #include "log.h"
 #include "logfile.h"
 #include "recover.h"
+#include "recoverlog.h"
 #include "seen.h"
 #include "segment.h"
 #include "specimen.h"
@@ -161,14 +162,8 @@ int specimen_state(const struct specimen *s)
 
 int specimen_recovered(const struct specimen *s)
 {
-	struct log *log;
-	int err;
+	int err = recover_closed(LOG);
 
-	err = log_open(LOG, 0, false, &log);
-	if (err)
-		return err;
-	err = recover_log(log, NULL, NULL, NULL);
-	log_close(log);
 	return err ? err : specimen_state(s);
 }
 

@@ -12,6 +12,7 @@
 #define SEG "/segments/segment"
 
 #include "logtest.h"
+#include "recoverlog.h"
 #include "region.h"
 
 #define AREA	16384U
@@ -76,14 +77,8 @@ static int run(const struct program *p)
 static int find(const struct program *p)
 {
 	struct mem_file *file;
-	struct log *log;
-	int err;
+	int err = recover_closed(LOG);
 
-	err = log_open(LOG, 0, false, &log);
-	if (err)
-		return err;
-	err = recover_log(log, NULL, NULL, NULL);
-	log_close(log);
 	if (err)
 		return err;
 	file = mem_find(SEG);

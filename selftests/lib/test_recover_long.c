@@ -11,6 +11,7 @@
 #include "apply.h"
 #include "readahead.h"
 #include "reader.h"
+#include "recoverlog.h"
 
 #define LOG_SIZE (12U << 20)
 
@@ -169,14 +170,8 @@ static void restore_all(const unsigned char *image, const unsigned char *segment
 /* Opens, recovers and closes; 0 means that the segment is as it must be. */
 static int recovers(void)
 {
-	struct log *log;
-	int err;
+	int err = recover_closed(LOG);
 
-	err = log_open(LOG, 0, false, &log);
-	if (err)
-		return err;
-	err = recover_log(log, NULL, NULL, NULL);
-	log_close(log);
 	if (err)
 		return err;
 	return memcmp(model, mem_find("/big")->data, BIG) ? -ENOMSG : 0;

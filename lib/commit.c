@@ -165,21 +165,26 @@ static int reserve_bytes(struct tx *tx, size_t more)
 
 /*
  * A changed run is copied while no explicit transaction can declare bytes: what one
- * stores into bytes declared later never gets into this record.
+ * stores into bytes declared later never gets into this record.  There is room.
  */
 static inline int add_changed(void *arg, uint64_t start, uint64_t end)
 {
 	struct walk *walk = arg;
 	struct tx *tx = walk->tx;
-	char *copy;
+	char *copy = tx->bytes + tx->n_bytes;
 
-	if (reserve_bytes(tx, end - start) || reserve_ranges(tx, 1))
-		return -ENOMEM;
-	copy = tx->bytes + tx->n_bytes;
 	memcpy(copy, walk->region->base + start, end - start);
 	tx->n_bytes += end - start;
 	add_range(tx, walk->region, start, end, copy);
 	return walk->noted ? 0 : note_page(walk, start, end);
+}
+
+/* What others declared cuts a run into any number of pieces. */
+static int add_piece(void *arg, uint64_t start, uint64_t end)
+{
+	struct walk *walk = arg;
+
+	return reserve_ranges(walk->tx, 1) ? -ENOMEM : add_changed(walk, start, end);
 }
 
 static int undo_changed(void *arg, uint64_t start, uint64_t end)
@@ -215,9 +220,15 @@ int walk_page(struct walk *walk, const struct track_page *page, range_fn *fn)
 static int gather_page(void *arg, const struct track_page *page)
 {
 	struct walk *walk = arg;
-	int err = log_fits(walk->region->log, walk->tx->n_ranges + 1, walk->tx->n_bytes + 1);
+	struct tx *tx = walk->tx;
+	int err = log_fits(walk->region->log, tx->n_ranges + 1, tx->n_bytes + 1);
 
-	return err ? err : walk_page(walk, page, add_changed);
+	if (err)
+		return err;
+	if (reserve_bytes(tx, DIFF_PAGE) || reserve_ranges(tx, DIFF_RUNS(JOIN)))
+		return -ENOMEM;
+	return walk->region->parts ? walk_page(walk, page, add_piece) :
+				     walk_page(walk, page, add_changed);
 }
 
 static int undo_page(void *arg, const struct track_page *page)

@@ -10,8 +10,28 @@
 #include "statistics.h"
 #include "tail.h"
 
-/* Copies what is there room for, continues the checksum, returns how much it was. */
-static size_t put_some(struct tail *t, const char *bytes, size_t length, uint32_t *crc)
+#define SUM_MOST	16384	/* bytes that are put before they are summed up, and still in a cache */
+
+/* struct sum - the checksum of a record so far: of what is in the ring below @end */
+struct sum {
+	uint32_t crc;
+	uint64_t end;
+};
+
+/* One call for all pieces that were put since: a record has a few, mostly short. */
+static void sum_up(struct tail *t, struct sum *sum)
+{
+	struct iovec iov[2];
+	int count, i;
+
+	count = tail_iov(t, sum->end, t->filled, iov);
+	for (i = 0; i < count; i++)
+		sum->crc = crc32c(sum->crc, iov[i].iov_base, iov[i].iov_len);
+	sum->end = t->filled;
+}
+
+/* Copies what is there room for, returns how much it was. */
+static size_t put_some(struct tail *t, const char *bytes, size_t length)
 {
 	struct iovec iov[2];
 	int count, i;
@@ -23,25 +43,28 @@ static size_t put_some(struct tail *t, const char *bytes, size_t length, uint32_
 	count = tail_iov(t, t->filled, t->filled + length, iov);
 	for (i = 0; i < count; i++) {
 		memcpy(iov[i].iov_base, bytes, iov[i].iov_len);
-		*crc = crc32c(*crc, iov[i].iov_base, iov[i].iov_len);
 		bytes += iov[i].iov_len;
 	}
 	t->filled += length;
 	return length;
 }
 
-/* Only a streamed record ever meets a full ring, so only then the lock is dropped. */
-static int put(struct tail *t, const void *bytes, size_t length, uint32_t *crc)
+/*
+ * Only a streamed record ever meets a full ring, so only then the lock is dropped, and what was put
+ * may be put over.
+ */
+static int put(struct tail *t, const void *bytes, size_t length, struct sum *sum)
 {
 	const char *p = bytes;
 
 	while (length) {
-		size_t n = put_some(t, p, length, crc);
+		size_t n = put_some(t, p, length);
 
 		if (!n) {
 			int err;
 
 			assert(t->streaming);
+			sum_up(t, sum);
 			err = tail_drain(t);
 			if (err)
 				return err;
@@ -49,11 +72,13 @@ static int put(struct tail *t, const void *bytes, size_t length, uint32_t *crc)
 		p += n;
 		length -= n;
 	}
+	if (t->filled - sum->end >= SUM_MOST)
+		sum_up(t, sum);
 	return 0;
 }
 
 static int put_header(struct tail *t, uint16_t type, uint32_t count, uint64_t length,
-		      uint64_t tid, uint32_t *crc)
+		      uint64_t tid, struct sum *sum)
 {
 	struct format_record record = {
 		.type = type,
@@ -65,37 +90,38 @@ static int put_header(struct tail *t, uint16_t type, uint32_t count, uint64_t le
 	};
 	struct disk_record disk;
 
-	*crc = t->seed.crc;
+	*sum = (struct sum){ .crc = t->seed.crc, .end = t->filled };
 	format_record_encode(&record, &t->seed, &disk);
-	return put(t, &disk, sizeof(disk), crc);
+	return put(t, &disk, sizeof(disk), sum);
 }
 
 /* What padding is filled up with is the most: less than a sector. */
-static int put_zeros(struct tail *t, size_t length, uint32_t *crc)
+static int put_zeros(struct tail *t, size_t length, struct sum *sum)
 {
 	static const char zeros[FORMAT_BLOCK];
 
 	assert(length <= sizeof(zeros));
-	return put(t, zeros, length, crc);
+	return put(t, zeros, length, sum);
 }
 
-static int put_trailer(struct tail *t, uint64_t length, uint32_t *crc)
+static int put_trailer(struct tail *t, uint64_t length, struct sum *sum)
 {
 	struct disk_trailer disk;
 
-	format_trailer_encode(length, *crc, &disk);
-	return put(t, &disk, sizeof(disk), crc);
+	sum_up(t, sum);
+	format_trailer_encode(length, sum->crc, &disk);
+	return put(t, &disk, sizeof(disk), sum);
 }
 
 void tail_put_pad(struct tail *t)
 {
 	uint64_t length = format_pad_length(t->tail, t->sector);
-	uint32_t crc;
+	struct sum sum;
 
 	statistics_special();
-	put_header(t, FORMAT_PAD, 0, length, 0, &crc);
-	put_zeros(t, length - FORMAT_RECORD_MIN, &crc);
-	put_trailer(t, length, &crc);
+	put_header(t, FORMAT_PAD, 0, length, 0, &sum);
+	put_zeros(t, length - FORMAT_RECORD_MIN, &sum);
+	put_trailer(t, length, &sum);
 	t->tail = t->filled;
 }
 
@@ -165,17 +191,17 @@ struct descriptors {
 	unsigned int count;
 };
 
-static int put_descriptors(struct tail *t, struct descriptors *d, uint32_t *crc)
+static int put_descriptors(struct tail *t, struct descriptors *d, struct sum *sum)
 {
 	unsigned int count = d->count;
 
 	d->count = 0;
-	return put(t, d->disk, count * sizeof(d->disk[0]), crc);
+	return put(t, d->disk, count * sizeof(d->disk[0]), sum);
 }
 
 /* One for each piece that a descriptor can tell of. */
 static int put_range(struct tail *t, const struct log_range *r, struct descriptors *d,
-		     uint32_t *crc)
+		     struct sum *sum)
 {
 	uint64_t done, n;
 	int err;
@@ -187,7 +213,7 @@ static int put_range(struct tail *t, const struct log_range *r, struct descripto
 		format_range_encode(r->offset + done, n, r->segment, &d->disk[d->count++]);
 		if (d->count < sizeof(d->disk) / sizeof(d->disk[0]))
 			continue;
-		err = put_descriptors(t, d, crc);
+		err = put_descriptors(t, d, sum);
 		if (err)
 			return err;
 	}
@@ -195,7 +221,7 @@ static int put_range(struct tail *t, const struct log_range *r, struct descripto
 }
 
 static int put_ranges(struct tail *t, const struct log_range *ranges, unsigned int count,
-		      uint32_t *crc)
+		      struct sum *sum)
 {
 	struct descriptors d;
 	unsigned int i;
@@ -203,13 +229,13 @@ static int put_ranges(struct tail *t, const struct log_range *ranges, unsigned i
 
 	d.count = 0;
 	for (i = 0; i < count && !err; i++)
-		err = put_range(t, &ranges[i], &d, crc);
-	return err ? err : put_descriptors(t, &d, crc);
+		err = put_range(t, &ranges[i], &d, sum);
+	return err ? err : put_descriptors(t, &d, sum);
 }
 
 /* What follows each other in memory is put at once. */
 static int put_data(struct tail *t, const struct log_range *ranges, unsigned int count,
-		    uint32_t *crc)
+		    struct sum *sum)
 {
 	unsigned int i = 0;
 	int err = 0;
@@ -220,7 +246,7 @@ static int put_data(struct tail *t, const struct log_range *ranges, unsigned int
 
 		for (i++; i < count && ranges[i].data == end; i++)
 			end += ranges[i].length;
-		err = put(t, start, end - start, crc);
+		err = put(t, start, end - start, sum);
 	}
 	return err;
 }
@@ -229,20 +255,20 @@ static int put_record(struct tail *t, uint64_t tid, const struct log_range *rang
 		      unsigned int count, const struct plan *plan)
 {
 	uint64_t size = t->file->area_size;
-	uint32_t crc;
+	struct sum sum;
 	int err;
 
 	if (t->tail / size != (t->tail + plan->length - 1) / size)
 		statistics_split();
-	err = put_header(t, FORMAT_TX, plan->pieces, plan->length, tid, &crc);
+	err = put_header(t, FORMAT_TX, plan->pieces, plan->length, tid, &sum);
 	if (!err)
-		err = put_ranges(t, ranges, count, &crc);
+		err = put_ranges(t, ranges, count, &sum);
 	if (!err)
-		err = put_data(t, ranges, count, &crc);
+		err = put_data(t, ranges, count, &sum);
 	if (!err)
-		err = put_zeros(t, -plan->bytes % FORMAT_ALIGN, &crc);
+		err = put_zeros(t, -plan->bytes % FORMAT_ALIGN, &sum);
 	if (!err)
-		err = put_trailer(t, plan->length, &crc);
+		err = put_trailer(t, plan->length, &sum);
 	return err;
 }
 

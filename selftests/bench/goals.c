@@ -46,8 +46,13 @@ static void set_lasting(struct setting *setting)
 
 static void set_huge(struct setting *setting)
 {
-	set_lasting(setting);
 	setting->huge = true;
+}
+
+static void set_lasting_huge(struct setting *setting)
+{
+	set_lasting(setting);
+	set_huge(setting);
 }
 
 static void set_truncating(struct setting *setting)
@@ -91,7 +96,8 @@ static void set_twice(struct setting *setting)
 #define DURABLE(n) { "durable", "transactions/s", true, n, 0, false, false, { \
 	{ "append+fdatasync", trial_append, true, NULL }, \
 	{ "O_DIRECT|O_DSYNC", trial_direct, true, NULL }, \
-	{ "rvm", trial_restore, false, NULL } } }
+	{ "rvm", trial_restore, false, NULL }, \
+	{ "rvm, huge pages", trial_restore, false, set_huge } } }
 
 #define SPOOLED(n) { "no_flush", "transactions/s", false, n, 0, false, false, { \
 	{ "undo+redo copies", trial_copies, true, NULL }, \
@@ -134,7 +140,7 @@ static const struct comparison comparisons[] = {
 		{ "stores", trial_stores, false, NULL },
 		{ "rvm", trial_restore, false, set_lasting },
 		{ "rvm no_restore", trial_no_restore, false, set_lasting },
-		{ "rvm, huge pages", trial_restore, false, set_huge } } },
+		{ "rvm, huge pages", trial_restore, false, set_lasting_huge } } },
 	LATENCY(true, "latency durable"), LATENCY(false, "latency no_flush"),
 	{ RESIZE, "p99.9 in us", true, 4, 0, false, false, {
 		{ "rvm", trial_resize, false, NULL } } },
@@ -150,6 +156,8 @@ static const struct comparison comparisons[] = {
 
 static const struct goal goals[] = {
 	{ "durable", 1, "rvm", BY_LIMIT, false, 0.97, "durable, 1 thread, by the best append" },
+	{ "durable", 1, "rvm, huge pages", BY_LIMIT, false, 0.97,
+	  "durable, 1 thread, huge pages, by the best append" },
 	{ "durable", 8, "rvm", BY_LIMIT, false, 1.1, "durable, 8 threads, by one append for all" },
 	{ "threads", 0, "2 threads", BY_LIMIT, false, 1.4, "durable, 2 threads by 1 thread" },
 	{ "bytes", 0, "log 2 x data", DISK_BYTES, true, 2500,

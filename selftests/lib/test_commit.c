@@ -477,17 +477,18 @@ static int commit_again(void *arg)
 	return commit(&txs, again->tr, again->tx, true, &lsn);
 }
 
-/* Runs of changed bytes in each page, so that the first of several fails. */
+#define APART	17U	/* as many runs of changed bytes in each page as it can have */
+
 TEST_F(commit, without_memory_a_transaction_stays_open)
 {
 	struct tx *other;
 	unsigned int at;
 
 	memset(self->fake[0]->live, 0, LENGTH);
-	for (at = 0; at < LENGTH; at += 1024)
+	for (at = 0; at < LENGTH; at += APART)
 		self->fake[0]->live[at] = 'n';
 	EXPECT_LT(1, fail_each_allocation(commit_again, &(struct again){ &self->tr, self->tx }));
-	EXPECT_EQ('n', self->fake[0]->committed[LENGTH - 1024]);
+	EXPECT_EQ('n', self->fake[0]->committed[LENGTH / APART * APART]);
 	/* and so does an explicit one of several ranges */
 	ASSERT_EQ(0, tx_begin(&txs, true, &other));
 	for (at = 0; at < LENGTH; at += TRACK_PAGE_SIZE)
@@ -496,6 +497,22 @@ TEST_F(commit, without_memory_a_transaction_stays_open)
 	ASSERT_EQ(0, dirty_init(&self->region[1]->dirty, PAGES));
 	EXPECT_LT(0, fail_each_allocation(commit_again, &(struct again){ &self->tr, other }));
 	ASSERT_EQ(0, tx_begin_tracked(&txs, NULL, &self->tx));
+}
+
+/* More than a page can have of runs that are apart. */
+TEST_F(commit, a_run_is_cut_into_any_number_of_pieces)
+{
+	struct tx *other;
+	unsigned int at;
+
+	ASSERT_EQ(0, tx_begin(&txs, true, &other));
+	for (at = 0; at < TRACK_PAGE_SIZE; at += 8)
+		ASSERT_EQ(0, tx_set_range(&txs, other, self->fake[0]->live + at, 1));
+	EXPECT_LT(2, fail_each_allocation(commit_again, &(struct again){ &self->tr, self->tx }));
+	for (at = 0; at < TRACK_PAGE_SIZE; at++)
+		EXPECT_EQ(at % 8 ? 'n' : 0, self->fake[0]->committed[at]);
+	EXPECT_TRUE(all_are(self->fake[0]->committed + at, 'n', LENGTH - at));
+	EXPECT_EQ(0, abort_tx(&txs, &self->tr, other));
 }
 
 TEST_F(commit, an_abort_that_fails_in_one_region_is_made_in_the_other)

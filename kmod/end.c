@@ -60,23 +60,29 @@ static void protect_dense(struct rvmt_region *region, struct folio **folio, unsi
 {
 	struct address_space *mapping = region->inode->i_mapping;
 	pgoff_t first = folio[0]->index, nr = folio[n - 1]->index - first + 1;
+	unsigned long *dirty = region->batch.dirty;
 	pgoff_t start = nr, end = 0;
+	unsigned int i;
 
+	bitmap_zero(dirty, nr);
 	wp_shared_mapping_range(mapping, first, nr);
-	clean_record_shared_mapping_range(mapping, first, nr, first, region->batch.bitmap,
-					  &start, &end);
+	clean_record_shared_mapping_range(mapping, first, nr, first, dirty, &start, &end);
+	for (i = 0; i < n; i++)
+		if (!test_bit(folio[i]->index - first, dirty))
+			rvmt_page_flush(region, folio[i]);
 }
 
 static void protect_run(struct rvmt_region *region, struct folio **folio, unsigned int n)
 {
 	unsigned int i;
 
-	if (IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS) && n >= RVMT_DENSE_MIN) {
+	if (IS_ENABLED(CONFIG_MAPPING_DIRTY_HELPERS) && n >= RVMT_DENSE_MIN &&
+	    READ_ONCE(region->vmas) <= 1) {
 		protect_dense(region, folio, n);
 		return;
 	}
 	for (i = 0; i < n; i++)
-		folio_mkclean(folio[i]);
+		rvmt_page_protect(region, folio[i]);
 }
 
 /* Raise a word's LSN; the library may raise it at the same time. */

@@ -5,6 +5,7 @@
 #include <linux/highmem.h>
 #include <linux/migrate.h>
 #include <linux/mm.h>
+#include <linux/rmap.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/uio.h>
@@ -110,6 +111,20 @@ void rvmt_page_detach(struct rvmt_page *page)
 {
 	folio_detach_private(page->folio);
 	page->folio = NULL;
+}
+
+void rvmt_page_flush(struct rvmt_region *region, struct folio *folio)
+{
+	unmap_mapping_pages(region->inode->i_mapping, folio->index, 1, false);
+}
+
+/* An entry that is found is also flushed; one that is missing may have been taken by reclaim. */
+void rvmt_page_protect(struct rvmt_region *region, struct folio *folio)
+{
+	unsigned int found = folio_mkclean(folio);
+
+	if (found < READ_ONCE(region->vmas))
+		rvmt_page_flush(region, folio);
 }
 
 void rvmt_page_chain(struct rvmt_tx *tx, struct rvmt_page *page)

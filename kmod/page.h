@@ -111,6 +111,26 @@ static inline struct rvmt_page *rvmt_page_get(struct folio *folio)
 void rvmt_page_detach(struct rvmt_page *page);
 
 /**
+ * rvmt_page_flush() - no processor stores to a page by an entry that is in no page table
+ * @region: where
+ * @folio: locked; its next access may fault
+ *
+ * Reclaim takes the entries of many pages away and tells the other processors once, when it is
+ * done with all (TTU_BATCH_FLUSH).  Until then they store by what they remember, and nothing
+ * that looks at the page tables sees it.  Whoever takes entries away in an ordinary manner
+ * makes up for that before it looks, in the whole address space (flush_tlb_batched_pending());
+ * where there is no page table any more somebody has done so since.
+ */
+void rvmt_page_flush(struct rvmt_region *region, struct folio *folio);
+
+/**
+ * rvmt_page_protect() - the next store to a page faults
+ * @region: where
+ * @folio: locked, owned, hot or loose, so that each mapping has had a writable entry, or none
+ */
+void rvmt_page_protect(struct rvmt_region *region, struct folio *folio);
+
+/**
  * rvmt_page_chain() - put a page at the front of a chain
  * @tx: the chain; the region's lock is held
  * @page: the page, with a slot and in no list

@@ -39,11 +39,11 @@ struct rvmt_tx {
 /**
  * struct rvmt_batch - scratch of TX_END and ARM, so that they need no memory
  * @folio: pages to write-protect, in order of their index
- * @bitmap: which pages of a dense run were dirty; nobody looks
+ * @dirty: which pages of a dense run were dirty
  */
 struct rvmt_batch {
 	struct folio *folio[RVMT_BATCH];
-	DECLARE_BITMAP(bitmap, RVMT_BATCH * RVMT_DENSE_GAP);
+	DECLARE_BITMAP(dirty, RVMT_BATCH * RVMT_DENSE_GAP);
 };
 
 /**

@@ -154,7 +154,8 @@ static int copy_page_out(struct rvmt_region *region, struct folio *folio, struct
 		return -ENOMEM;
 	if (!writable(region, word))
 		return -EBUSY;
-	folio_mkclean(folio);
+	if (page)
+		rvmt_page_protect(region, folio);
 	smp_mb();	/* pairs with the library's, between hold and store */
 	rvmt_page_unloose(region, folio);
 	if (!writable(region, word))

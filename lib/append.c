@@ -10,7 +10,7 @@
 #include "statistics.h"
 #include "tail.h"
 
-#define SUM_MOST	16384	/* bytes that are put before they are summed up, and still in a cache */
+#define SUM_MOST	16384	/* bytes that are summed up at once: they are in a cache then */
 
 /* struct sum - the checksum of a record so far: of what is in the ring below @end */
 struct sum {

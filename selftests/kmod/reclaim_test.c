@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Each store is seen while reclaim takes entries of the page tables away: it does so for many pages,
- * and tells the other processors of all together, when it is done.
+ * Each store is seen while reclaim takes entries of the page tables away: it does so for many
+ * pages, and tells the other processors of all together, when it is done.
  */
 
 #include <pthread.h>

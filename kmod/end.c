@@ -54,7 +54,8 @@ static unsigned int lock_run(struct folio **folio, unsigned int n)
  * between them become read-only too, which costs their owners a fault and loses
  * nothing: a page is marked dirty before it becomes writable.  The dirty bits
  * must go as well, because mprotect(2) and NUMA hinting make a dirty entry of a
- * shared mapping writable without asking page_mkwrite().
+ * shared mapping writable without asking page_mkwrite().  An owned page whose entry
+ * was not dirty has lost the one that it was stored to by.
  */
 static void protect_dense(struct rvmt_region *region, struct folio **folio, unsigned int n)
 {

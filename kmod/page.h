@@ -126,7 +126,7 @@ void rvmt_page_flush(struct rvmt_region *region, struct folio *folio);
 /**
  * rvmt_page_protect() - the next store to a page faults
  * @region: where
- * @folio: locked, owned, hot or loose, so that each mapping has had a writable entry, or none
+ * @folio: locked; owned, hot or loose: a page that was stored to through some mapping
  */
 void rvmt_page_protect(struct rvmt_region *region, struct folio *folio);
 

@@ -154,6 +154,7 @@ static int copy_page_out(struct rvmt_region *region, struct folio *folio, struct
 		return -ENOMEM;
 	if (!writable(region, word))
 		return -EBUSY;
+	/* One that is neither owned, hot nor loose is protected already. */
 	if (page)
 		rvmt_page_protect(region, folio);
 	smp_mb();	/* pairs with the library's, between hold and store */

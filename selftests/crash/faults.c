@@ -5,9 +5,8 @@
 #include "blocks.h"
 #include "err.h"
 #include "faults.h"
-#include "log.h"
 #include "memdisk.h"
-#include "recover.h"
+#include "recoverlog.h"
 #include "script.h"
 
 #define DEPTH	2
@@ -112,25 +111,9 @@ static uint64_t segments_hash(void)
 			   heap ? blocks_hash_image(heap->data, heap->size) : 0);
 }
 
-static int recover(void)
-{
-	struct log *log;
-	int err;
-
-	err = log_open(SCRIPT_LOG, 0, false, &log);
-	if (err)
-		return err;
-	err = recover_log(log, NULL, NULL, NULL);
-	if (err)
-		log_close(log);
-	else
-		err = log_close(log);
-	return err;
-}
-
 uint64_t faults_recover(char *text, size_t room)
 {
-	if (recover()) {
+	if (recover_closed(SCRIPT_LOG)) {
 		snprintf(text, room, "%s", err_text());
 		return FAULTS_FAILED;
 	}
@@ -219,13 +202,13 @@ static bool finish(const struct search *s, unsigned int depth)
 	uint64_t value;
 
 	++*s->faults;
-	if (recover())
+	if (recover_closed(SCRIPT_LOG))
 		return wrong(s, depth, err_text());
 	value = segments_hash();
 	if (!expected(s, value))
 		return wrong(s, depth, "another state");
 	mem_power_loss(0);
-	if (recover())
+	if (recover_closed(SCRIPT_LOG))
 		return wrong(s, depth, err_text());
 	return value == segments_hash() || wrong(s, depth, "another state the second time");
 }
@@ -248,7 +231,7 @@ static bool recover_with(struct search *s, unsigned int depth, bool *hit)
 	int err;
 
 	arrange(kind, s->at[depth]);
-	err = recover();
+	err = recover_closed(SCRIPT_LOG);
 	*hit = mem.dead || mem.failed;
 	++*s->faults;
 	if (!err && mem.dead)

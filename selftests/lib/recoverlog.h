@@ -6,7 +6,7 @@
 #include "log.h"
 #include "recover.h"
 
-/* Opens a log, recovers it and closes it; the error of the first two. */
+/* Opens a log, recovers it and closes it; the first error. */
 static inline int recover_closed(const char *path)
 {
 	struct log *log;
@@ -16,7 +16,10 @@ static inline int recover_closed(const char *path)
 	if (err)
 		return err;
 	err = recover_log(log, NULL, NULL, NULL);
-	log_close(log);
+	if (err)
+		log_close(log);
+	else
+		err = log_close(log);
 	return err;
 }
 

@@ -24,6 +24,7 @@
 #define VERSIONS	(1 << 24)	/* memory is taken for those that come to be */
 #define SECONDS		"12"		/* or RVM_SECONDS; until RVM_WRITES stores if later */
 #define MOST		48		/* pages of one transaction */
+#define TELL		60		/* seconds from one word of the stores so far to the next */
 
 /**
  * struct oracle - what must be true of each page
@@ -394,6 +395,19 @@ static int make_segment(void)
 	return seg;
 }
 
+/* Until so many stores were made, or a claim did not hold; it may take hours, so it tells. */
+static void wait_for_stores(uint64_t want)
+{
+	unsigned int second;
+
+	for (second = 1; oracle.stored < want && versions_left() && !oracle.wrong; second++) {
+		sleep(1);
+		if (second % TELL == 0)
+			fprintf(stderr, "# %llu pages stored to, %llu wrong\n", (long long)oracle.stored,
+				(long long)oracle.wrong);
+	}
+}
+
 /* It has none; only a test of one has a time of its own. */
 FIXTURE(stress) {
 };
@@ -428,8 +442,7 @@ TEST_F_TIMEOUT(stress, every_page_is_what_the_oracle_says, 36000)
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, strayer, NULL));
 	ASSERT_EQ(0, pthread_create(&id[i++], NULL, passer, NULL));
 	sleep(atoi(seconds));
-	while (oracle.stored < want && versions_left() && !oracle.wrong)
-		sleep(1);
+	wait_for_stores(want);
 	oracle.stop = true;
 	while (i--)
 		pthread_join(id[i], NULL);

@@ -308,9 +308,9 @@ static void *reclaimer(void *arg)
 
 	while (!oracle.stop) {
 		CLAIM(!madvise(oracle.r.data, ALL * PAGE, advice[rand_r(&seed) % 3]));
-		if (rand_r(&seed) % 8 == 0)
+		if (rand_r(&seed) % 64 == 0)
 			write_file("/proc/sys/vm/drop_caches", "1");
-		if (rand_r(&seed) % 16 == 0)
+		if (rand_r(&seed) % 128 == 0)
 			write_file("/proc/sys/vm/compact_memory", "1");
 		CLAIM(!fsync(oracle.r.fd));
 		usleep(3000);
@@ -403,8 +403,8 @@ static void wait_for_stores(uint64_t want)
 	for (second = 1; oracle.stored < want && versions_left() && !oracle.wrong; second++) {
 		sleep(1);
 		if (second % TELL == 0)
-			fprintf(stderr, "# %llu pages stored to, %llu wrong\n", (long long)oracle.stored,
-				(long long)oracle.wrong);
+			fprintf(stderr, "# %llu pages stored to, %llu wrong\n",
+				(long long)oracle.stored, (long long)oracle.wrong);
 	}
 }
 

@@ -340,72 +340,6 @@ static void world_make(void)
 	w.at = w.record.vmaddr;
 }
 
-static void nothing(void)
-{
-}
-
-/* The library ends whatever is open. */
-static void closed(void)
-{
-	if (w.tid.tid)
-		rvm_abort_transaction(&w.tid);
-	need(!rvm_terminate());
-}
-
-static void without_log(void)
-{
-	closed();
-	need(!RVM_INIT(NULL));
-}
-
-static void out_of_memory(void)
-{
-	w.no_memory = true;
-}
-
-/* A transaction is open and has changed something. */
-static void begun(void)
-{
-	need(!rvm_begin_transaction(&w.tid, restore));
-	need(!rvm_modify_bytes(&w.tid, w.at, "begun", 5));
-	w.mode = flush;
-}
-
-/* Files of others: no write permission for whom this process becomes. */
-static void without_permission(void)
-{
-	chmod(w.place.log, 0);
-	chmod(w.place.seg, 0);
-	chmod(w.place.dir, 0500);
-	if (!geteuid())
-		need(!seteuid(65534));
-}
-
-static void without_descriptors(void)
-{
-	struct rlimit limit;
-
-	need(!getrlimit(RLIMIT_NOFILE, &limit));
-	limit.rlim_cur = 3;
-	need(!setrlimit(RLIMIT_NOFILE, &limit));
-}
-
-static void bad_options(void)
-{
-	w.options.struct_id = rvm_tid_id;
-}
-
-static void with_pager(void)
-{
-	w.options.pager = "pager";
-}
-
-static void log_writes_fail(void)
-{
-	fail_with(WRITING_LOG, EIO);
-	fail_with(SYNCING_LOG, EIO);
-}
-
 FIXTURE(returns)
 {
 	int code;
@@ -437,7 +371,6 @@ TEST_F_TIMEOUT(returns, as_documented, 120)
 	EXPECT_EQ(!variant->code, !*rvm_error());
 }
 
-/* Each row is a variant; for a constructor. */
 static void register_variants(const FIXTURE_VARIANT(returns) *rows,
 			      struct __fixture_variant_metadata *variants, size_t count)
 {
@@ -449,5 +382,15 @@ static void register_variants(const FIXTURE_VARIANT(returns) *rows,
 		__register_fixture_variant(&_returns_fixture_object, &variants[i]);
 	}
 }
+
+/* REGISTER() - make each row of an array a variant, before the tests begin */
+#define REGISTER(rows)								\
+	static void __attribute__((constructor)) register_rows(void)		\
+	{									\
+		static struct __fixture_variant_metadata			\
+			variants[sizeof(rows) / sizeof((rows)[0])];		\
+										\
+		register_variants(rows, variants, sizeof(rows) / sizeof((rows)[0])); \
+	}
 
 #endif

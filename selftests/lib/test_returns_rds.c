@@ -1,134 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Each return code of each function of rvm_segment.h and rds.h, provoked. */
-#include "returns.h"
-
-#include "rds_format.h"
-
-#define HEAP_ADDR	((char *)0x40000000UL)
-#define HEAP_BYTES	(16 * PAGE)
-#define MANY		130	/* regions, more than the first page of a load map holds */
-
-/**
- * struct arguments - beside those of the world
- * @dev: path of a segment
- * @devlen: its length
- * @defs: definitions of regions
- * @use_defs: those, or NULL
- * @count: how many
- * @loaded: what was loaded
- * @use_loaded: where to tell that, or NULL
- * @addr: of a heap
- * @chunk: bytes of a chunk
- * @size: bytes of a block
- * @block: a block that is allocated
- * @list: of blocks to be freed
- * @use_list: that, or NULL
- * @stats: of the heap
- * @use_stats: those, or NULL
- * @err: what functions tell beside their value
- */
-static struct arguments {
-	char *dev;
-	unsigned long devlen;
-	rvm_region_def_t defs[MANY];
-	rvm_region_def_t *use_defs;
-	unsigned long count;
-	rvm_region_def_t *loaded;
-	rvm_region_def_t **use_loaded;
-	char *addr;
-	unsigned long chunk;
-	unsigned long size;
-	char *block;
-	intentionList_t list;
-	intentionList_t *use_list;
-	rds_stats_t stats;
-	rds_stats_t *use_stats;
-	int err;
-} a;
-
-static rvm_offset_t devlen(void)
-{
-	return RVM_LENGTH_TO_OFFSET(a.devlen);
-}
+/* Each return code of each function of rds.h, provoked. */
+#include "returns_heap.h"
 
 /* What functions need. */
-
-/* Two regions, behind the header. */
-static void for_segment(void)
-{
-	int i;
-
-	snprintf(w.path, sizeof(w.path), "%s/segment", w.place.dir);
-	a.dev = w.path;
-	a.devlen = 20 * PAGE;
-	for (i = 0; i < 2; i++)
-		RVM_INIT_REGION(a.defs[i], RVM_LENGTH_TO_OFFSET((1 + 2 * i) * PAGE), PAGE,
-				HEAP_ADDR + 2 * i * PAGE);
-	a.use_defs = a.defs;
-	a.count = 2;
-	a.use_loaded = &a.loaded;
-}
-
-static rvm_return_t create_segment(void)
-{
-	return rvm_create_segment(a.dev, devlen(), w.use_options, a.count, a.use_defs);
-}
-
-static void with_segment(void)
-{
-	for_segment();
-	need(!create_segment());
-}
-
-static rvm_return_t load_segment(void)
-{
-	return rvm_load_segment(a.dev, devlen(), w.use_options, &a.count, a.use_loaded);
-}
-
-static void loaded_segment(void)
-{
-	with_segment();
-	need(!load_segment());
-	w.at = a.loaded[0].vmaddr;
-}
-
-static void for_heap(void)
-{
-	for_segment();
-	a.addr = HEAP_ADDR;
-	a.chunk = 32;
-	a.size = 100;
-	a.use_list = &a.list;
-	a.use_stats = &a.stats;
-}
-
-static int zap(void)
-{
-	return rds_zap_heap(a.dev, devlen(), a.addr, PAGE, HEAP_BYTES, 20, a.chunk, &a.err);
-}
-
-static void with_heap(void)
-{
-	for_heap();
-	need(!zap());
-}
-
-static int load(void)
-{
-	char *area;
-
-	return rds_load_heap(a.dev, devlen(), &area, &a.err);
-}
-
-/* A heap with a block. */
-static void loaded(void)
-{
-	with_heap();
-	need(!load());
-	a.block = rds_malloc(a.size, NULL, &a.err);
-	need(a.block);
-	w.use_tid = NULL;
-}
 
 /* A heap in a region that no load map is about. */
 static int init_heap(void)
@@ -173,9 +47,6 @@ static int allocate(void)
 	return rds_malloc(a.size, w.use_tid, &a.err) ? SUCCESS : a.err;
 }
 
-FUNCTION(rvm_create_segment, for_segment, create_segment());
-FUNCTION(rvm_load_segment, with_segment, load_segment());
-FUNCTION(rvm_release_segment, loaded_segment, rvm_release_segment(a.count, a.use_loaded));
 FUNCTION(rds_zap_heap, for_heap, zap());
 FUNCTION(rds_init_heap, for_init, init_heap());
 FUNCTION(rds_load_heap, with_heap, load());
@@ -193,118 +64,6 @@ FUNCTION(rds_clear_stats, loaded, rds_clear_stats(&a.err));
 FUNCTION(rds_trace_on, NULL, rds_trace_on(w.out));
 FUNCTION(rds_trace_off, NULL, rds_trace_off());
 FUNCTION(rds_trace_dump_heap, tracing, rds_trace_dump_heap());
-
-/* Of segments. */
-
-static void no_definitions(void)
-{
-	a.use_defs = NULL;
-	a.use_loaded = NULL;
-}
-
-static void over_the_header(void)
-{
-	RVM_ZERO_OFFSET(a.defs[0].offset);
-}
-
-static void sharing_bytes(void)
-{
-	a.defs[1].offset = a.defs[0].offset;
-}
-
-static void sharing_addresses(void)
-{
-	a.defs[1].vmaddr = a.defs[0].vmaddr;
-}
-
-/* Side by side to the end: there is no gap for the rest of the map. */
-static void too_many(void)
-{
-	int i;
-
-	for (i = 0; i < MANY; i++)
-		RVM_INIT_REGION(a.defs[i], RVM_LENGTH_TO_OFFSET((1 + i) * PAGE), PAGE, NULL);
-	a.count = MANY;
-	a.devlen = (1 + MANY) * PAGE;
-}
-
-static void no_dev(void)
-{
-	a.dev = NULL;
-}
-
-static void dev_path_too_long(void)
-{
-	a.dev = long_path;
-}
-
-static void no_such_segment(void)
-{
-	unlink(w.path);
-	a.devlen = 0;
-}
-
-static void no_space_for_segment(void)
-{
-	fail_with(ALLOCATING, ENOSPC);
-}
-
-static void log_too_small(void)
-{
-	rvm_offset_t length = rvm_mk_offset(0, PAGE);
-
-	closed();
-	snprintf(w.place.log, sizeof(w.place.log), "%s/small", w.place.dir);
-	need(!RVM_INIT(NULL));
-	need(!rvm_create_log(&w.options, &length, 0600));
-	need(!rvm_set_options(&w.options));
-	too_many();
-	a.devlen += 2 * PAGE;
-}
-
-static void another_tracker(void)
-{
-	w.options.flags |= RVM_TRACK_NONE | RVM_STRICT;
-}
-
-static void without_map(void)
-{
-	static char other[100];
-
-	snprintf(other, sizeof(other), "%s/zeros", w.place.dir);
-	need(file_make(other, 4 * PAGE, 0));
-	a.dev = other;
-}
-
-static void address_in_use(void)
-{
-	need(mmap(HEAP_ADDR, PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
-	     HEAP_ADDR);
-}
-
-static void loaded_already(void)
-{
-	rvm_region_t region;
-
-	need(!map_part(&region, a.dev, PAGE, PAGE, RVM_TRACK_SIGSEGV));
-}
-
-static void header_is_mapped(void)
-{
-	rvm_region_t region;
-
-	need(file_make(w.path, a.devlen, 0));
-	need(!map_part(&region, a.dev, 0, PAGE, RVM_TRACK_SIGSEGV));
-}
-
-static void unmapped_already(void)
-{
-	rvm_region_t region;
-
-	rvm_init_region(&region);
-	region.vmaddr = a.loaded[0].vmaddr;
-	need(!rvm_unmap(&region));
-}
 
 /* Of heaps. */
 
@@ -523,51 +282,6 @@ static void not_tracing(void)
 }
 
 static const FIXTURE_VARIANT(returns) rows[] = {
-	ROW(rvm_create_segment, RVM_SUCCESS, nothing),
-	ROW(rvm_create_segment, RVM_EINIT, closed),
-	ROW(rvm_create_segment, RVM_ELOG, without_log),
-	ROW(rvm_create_segment, RVM_EREGION_DEF, no_definitions),
-	ROW(rvm_create_segment, RVM_EOFFSET, over_the_header),
-	ROW(rvm_create_segment, RVM_EOVERLAP, sharing_bytes),
-	ROW(rvm_create_segment, RVM_EOVERLAP, header_is_mapped),
-	ROW(rvm_create_segment, RVM_EVM_OVERLAP, sharing_addresses),
-	ROW(rvm_create_segment, RVM_ESEGMENT_HDR, too_many),
-	ROW(rvm_create_segment, RVM_EREGION, no_dev),
-	ROW(rvm_create_segment, RVM_ENAME_TOO_LONG, dev_path_too_long),
-	ROW(rvm_create_segment, RVM_EOPTIONS, bad_options),
-	ROW(rvm_create_segment, RVM_EPAGER, with_pager),
-	ROW(rvm_create_segment, RVM_EIO, no_such_segment),
-	ROW(rvm_create_segment, RVM_EIO, log_writes_fail),
-	ROW(rvm_create_segment, RVM_EPERM, without_permission),
-	ROW(rvm_create_segment, RVM_ENO_SPACE, no_space_for_segment),
-	ROW(rvm_create_segment, RVM_ETOO_BIG, log_too_small),
-	ROW(rvm_create_segment, RVM_ENO_MEMORY, out_of_memory),
-	ROW(rvm_create_segment, RVM_ENO_MEMORY, without_descriptors),
-
-	ROW(rvm_load_segment, RVM_SUCCESS, nothing),
-	ROW(rvm_load_segment, RVM_EINIT, closed),
-	ROW(rvm_load_segment, RVM_ELOG, without_log),
-	ROW(rvm_load_segment, RVM_EREGION_DEF, no_definitions),
-	ROW(rvm_load_segment, RVM_ESEGMENT_HDR, without_map),
-	ROW(rvm_load_segment, RVM_EVM_OVERLAP, address_in_use),
-	ROW(rvm_load_segment, RVM_EOVERLAP, loaded_already),
-	ROW(rvm_load_segment, RVM_ETRACKER, another_tracker),
-	ROW(rvm_load_segment, RVM_EREGION, no_dev),
-	ROW(rvm_load_segment, RVM_ENAME_TOO_LONG, dev_path_too_long),
-	ROW(rvm_load_segment, RVM_EOPTIONS, bad_options),
-	ROW(rvm_load_segment, RVM_EPAGER, with_pager),
-	ROW(rvm_load_segment, RVM_EIO, no_such_segment),
-	ROW(rvm_load_segment, RVM_EPERM, without_permission),
-	ROW(rvm_load_segment, RVM_ENO_MEMORY, out_of_memory),
-	ROW(rvm_load_segment, RVM_ENO_MEMORY, without_descriptors),
-
-	ROW(rvm_release_segment, RVM_SUCCESS, nothing),
-	ROW(rvm_release_segment, RVM_EUNCOMMIT, begun),
-	ROW(rvm_release_segment, RVM_EREGION_DEF, no_definitions),
-	ROW(rvm_release_segment, RVM_EINIT, closed),
-	ROW(rvm_release_segment, RVM_ELOG, without_log),
-	ROW(rvm_release_segment, RVM_ENOT_MAPPED, unmapped_already),
-
 	ROW(rds_zap_heap, SUCCESS, nothing),
 	ROW(rds_zap_heap, EBAD_ARGS, with_huge_chunks),
 	ROW(rds_zap_heap, RVM_EINIT, closed),
@@ -692,14 +406,18 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rds_get_stats, SUCCESS, nothing),
 	ROW(rds_get_stats, EHEAP_INIT, not_loaded),
 	ROW(rds_get_stats, EBAD_ARGS, no_record),
+
 	ROW(rds_print_stats, SUCCESS, nothing),
 	ROW(rds_print_stats, EHEAP_INIT, not_loaded),
+
 	ROW(rds_clear_stats, SUCCESS, nothing),
 	ROW(rds_clear_stats, EHEAP_INIT, not_loaded),
 
 	ROW(rds_trace_on, SUCCESS, nothing),
 	ROW(rds_trace_on, EBAD_ARGS, nowhere),
+
 	ROW(rds_trace_off, SUCCESS, nothing),
+
 	ROW(rds_trace_dump_heap, SUCCESS, nothing),
 	ROW(rds_trace_dump_heap, EHEAP_INIT, not_loaded),
 	ROW(rds_trace_dump_heap, EBAD_ARGS, not_tracing),
@@ -709,13 +427,6 @@ static const FIXTURE_VARIANT(returns) rows[] = {
 	ROW(rds_trace_dump_heap, RVM_ELOG, without_log),
 };
 
-#define ROWS	(sizeof(rows) / sizeof(rows[0]))
-
-static void __attribute__((constructor)) register_rows(void)
-{
-	static struct __fixture_variant_metadata variants[ROWS];
-
-	register_variants(rows, variants, ROWS);
-}
+REGISTER(rows)
 
 TEST_HARNESS_MAIN

@@ -11,6 +11,7 @@ struct track_ops;
  * struct track_cost - nanoseconds; all 0 if nothing could be measured
  * @fault: the first store to a page in a transaction
  * @end: the end of a transaction, beside what each page costs
+ * @idle: the end of one that stored nothing
  * @rearm: to see the next first store to a page
  * @diff: to compare a page in which nothing changed
  * @walk: the end of a transaction, for 1024 pages of a region that is settled
@@ -19,6 +20,7 @@ struct track_ops;
 struct track_cost {
 	uint32_t fault;
 	uint32_t end;
+	uint32_t idle;
 	uint32_t rearm;
 	uint32_t diff;
 	uint32_t walk;

@@ -324,10 +324,29 @@ static size_t anonymous(void)
 	return kib << 10;
 }
 
-/* A range of 5 GiB, without old values: nothing of that size is ever in memory. */
+/* Most kernels have one page of zeros for all that is only read; some of virtual machines do not. */
+static bool has_zero_page(void)
+{
+	size_t length = GIB / 64, before = anonymous();
+	volatile char *at = mmap(NULL, length, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	bool costs;
+
+	need(at != MAP_FAILED);
+	for (size_t i = 0; i < length; i += PAGE)
+		(void)at[i];
+	costs = anonymous() > before + length / 2;
+	munmap((void *)at, length);
+	return !costs;
+}
+
+/*
+ * A range of 5 GiB, without old values: nothing of that size is ever in memory, but that to be
+ * refused each page is read.
+ */
 TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 {
-	/* the VM is slow, and to be refused each page is looked at */
+	/* the VM is slow */
 	size_t length = getenv("RVM_VM") ? GIB / 16 : 5 * GIB;
 	struct place *place = &self->place;
 	size_t before;
@@ -344,7 +363,8 @@ TEST_F(segments, refuse_a_range_that_the_log_can_never_hold)
 	EXPECT_REFUSED(RVM_ETOO_BIG, "larger log", rvm_end_transaction(&tid, flush));
 	EXPECT_RVM(RVM_SUCCESS, rvm_abort_transaction(&tid));
 	EXPECT_EQ(0, self->region.vmaddr[PAGE]);
-	EXPECT_GT(before + length / 2, anonymous());
+	if (variant->flag != RVM_HUGE_PAGES || has_zero_page())
+		EXPECT_GT(before + length / 2, anonymous());
 	ASSERT_RVM(RVM_SUCCESS, rvm_flush());
 	ASSERT_RVM(RVM_SUCCESS, commit_byte(self->region.vmaddr, 'k'));
 	ASSERT_RVM(RVM_SUCCESS, rvm_truncate());

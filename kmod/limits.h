@@ -19,6 +19,9 @@
 /* Between two times that libraries are told that memory is short. */
 #define RVMT_PRESSURE_JIFFIES	(HZ / 10)
 
+/* So many jiffies at most waits whoever reclaims for the answer; it tries some hundred times. */
+#define RVMT_PRESSURE_WAIT	(HZ / 2)
+
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U
 

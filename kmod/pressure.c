@@ -5,6 +5,9 @@
 #include <linux/init.h>
 #include <linux/jiffies.h>
 #include <linux/mm.h>
+#include <linux/sched/mm.h>
+#include <linux/swap.h>
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -17,6 +20,8 @@ unsigned int rvmt_pressure_percent = RVMT_PRESSURE_DEFAULT;
 
 static struct shrinker *shrinker;
 static unsigned long next_time;		/* in jiffies; a race asks twice */
+static DECLARE_WAIT_QUEUE_HEAD(waiting);
+static atomic_t answers = ATOMIC_INIT(0);	/* times that pages have become clean */
 
 static int ask_one(struct rvmt_region *region, void *arg)
 {
@@ -27,10 +32,16 @@ static int ask_one(struct rvmt_region *region, void *arg)
 	return 0;
 }
 
-/* Whoever reclaims may hold any lock, so that messages are another thread's work. */
+/*
+ * Whoever reclaims may hold any lock, so that messages are another thread's work.  It takes the
+ * few bytes for them from the reserves: to reclaim it would wait for the answer to what it sends.
+ */
 static void ask_all(struct work_struct *work)
 {
+	unsigned int flags = memalloc_noreclaim_save();
+
 	rvmt_region_each(0, ask_one, NULL);
+	memalloc_noreclaim_restore(flags);
 }
 
 static DECLARE_WORK(ask_work, ask_all);
@@ -45,14 +56,40 @@ static unsigned long count_pages(struct shrinker *shrinker, struct shrink_contro
 	return n >= file / 100 * READ_ONCE(rvmt_pressure_percent) ? n : 0;
 }
 
-/* Nothing is free yet: the pages become clean when the library answers. */
+bool rvmt_pressure_awaited(void)
+{
+	return wq_has_sleeper(&waiting);
+}
+
+void rvmt_pressure_answered(void)
+{
+	atomic_inc(&answers);
+	wake_up_all(&waiting);
+}
+
+/* Not who must not enter a file system, for instance the writeback that is the answer. */
+static bool may_wait(const struct shrink_control *sc)
+{
+	return sc->gfp_mask & __GFP_FS && !current_is_kswapd();
+}
+
+/*
+ * Nothing is free yet: the pages become clean when the library answers.  A reclaimer that went on
+ * at once would have tried as often as the kernel lets it before that, and the next step is the
+ * OOM killer.
+ */
 static unsigned long ask(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	if (time_before(jiffies, READ_ONCE(next_time)))
-		return 0;
-	WRITE_ONCE(next_time, jiffies + RVMT_PRESSURE_JIFFIES);
-	rvmt_request_run(&ask_work);
-	return 0;
+	int seen = atomic_read(&answers);
+
+	if (!time_before(jiffies, READ_ONCE(next_time))) {
+		WRITE_ONCE(next_time, jiffies + RVMT_PRESSURE_JIFFIES);
+		rvmt_request_run(&ask_work);
+	}
+	if (may_wait(sc))
+		wait_event_killable_timeout(waiting, atomic_read(&answers) != seen,
+					    RVMT_PRESSURE_WAIT);
+	return SHRINK_STOP;
 }
 
 int __init rvmt_pressure_init(void)

@@ -12,6 +12,16 @@ extern unsigned int rvmt_pressure_percent;
  */
 int rvmt_pressure_init(void);
 
+/**
+ * rvmt_pressure_awaited() - does anybody wait for pages to become clean?
+ *
+ * Return: true if so; it may change at once.
+ */
+bool rvmt_pressure_awaited(void);
+
+/** rvmt_pressure_answered() - pages have become clean: whoever waits for memory tries again */
+void rvmt_pressure_answered(void);
+
 /** rvmt_pressure_exit() - stop that; nothing is under way afterwards */
 void rvmt_pressure_exit(void);
 

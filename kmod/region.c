@@ -169,7 +169,7 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
 
 u64 rvmt_region_writable(struct rvmt_region *region)
 {
-	s64 dirty = atomic64_read(&region->stats.dirty), owned;
+	s64 dirty = atomic64_read(&region->stats.dirty) + atomic64_read(&region->kept), owned;
 
 	spin_lock(&region->lock);
 	owned = region->nr_owned + region->hot.count;

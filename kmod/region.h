@@ -89,6 +89,7 @@ struct rvmt_stats {
  * @ended: where stores wait for the transaction that owns their page
  * @ends: transactions that ended; changed under @tx_mutex
  * @wb_mutex: held by whoever writes back
+ * @kept: pages written whose sync is still to come: reclaim cannot take them yet
  * @requests: WRITEBACKs under way
  * @lock: protects everything below
  * @tx: owned pages by tid % RVM_TRACK_TXS
@@ -134,6 +135,7 @@ struct rvmt_region {
 	wait_queue_head_t ended;
 	u32 ends;
 	struct mutex wb_mutex;		/* writers to the segment */
+	atomic64_t kept;
 	atomic_t requests;
 	spinlock_t lock;		/* all below, except @stats */
 	struct rvmt_tx tx[RVM_TRACK_TXS];
@@ -193,7 +195,7 @@ int rvmt_region_each(u64 after, int (*fn)(struct rvmt_region *region, void *arg)
  * rvmt_region_writable() - how many pages a writeback could make clean
  * @region: the region
  *
- * Return: dirty pages without owner; either count may change meanwhile.
+ * Return: dirty pages without owner and pages being written; each count may change meanwhile.
  */
 u64 rvmt_region_writable(struct rvmt_region *region);
 

@@ -18,6 +18,7 @@
 #include "compat.h"
 #include "event.h"
 #include "page.h"
+#include "pressure.h"
 #include "region.h"
 #include "trace.h"
 #include "writeback.h"
@@ -203,6 +204,7 @@ static int gather_page(struct work *w, pgoff_t index)
 	if (ret > 0) {
 		chunk->index[chunk->n++] = index;
 		w->kept[w->nr_kept++] = folio;
+		atomic64_inc(&w->region->kept);
 		return 0;
 	}
 	folio_put(folio);
@@ -364,7 +366,9 @@ static void settle(struct work *w)
 		w->wb->written += w->nr_kept;
 		atomic64_add(w->nr_kept, &w->region->stats.written);
 	}
+	atomic64_sub(w->nr_kept, &w->region->kept);
 	w->nr_kept = 0;
+	rvmt_pressure_answered();
 }
 
 static void write_all(struct work *w)
@@ -376,7 +380,7 @@ static void write_all(struct work *w)
 			write_chunk(w);
 		if (!w->chunk->n || w->wb->error)
 			break;
-		if (w->nr_kept == w->max_kept)
+		if (w->nr_kept == w->max_kept || rvmt_pressure_awaited())
 			settle(w);
 	}
 	file_end_write(w->region->seg);

@@ -4,6 +4,7 @@
 #include <linux/rvm_track.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "err.h"
@@ -11,11 +12,16 @@
 #include "pressure.h"
 #include "truncate.h"
 
-/* What fails here fails again in the next truncation, which tells. */
+/*
+ * What fails here fails again in the next truncation, which tells.  Others wait for this thread
+ * when there is no memory, so that its own page faults should not wait for it; where that is not
+ * allowed, they do so with a bound.
+ */
 static void *run(void *arg)
 {
 	struct pressure *pressure = arg;
 
+	prctl(PR_SET_IO_FLUSHER, 1, 0, 0, 0);
 	while (netlink_wait(pressure->nl, RVM_TRACK_CMD_EVENT_PRESSURE, pressure->stop))
 		truncate_relieve(pressure->truncator);
 	return NULL;

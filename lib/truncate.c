@@ -353,16 +353,28 @@ int truncate_log(struct truncator *tr)
 	return err;
 }
 
-int truncate_relieve(struct truncator *tr)
+static int relieve_all(struct truncator *tr)
 {
 	struct region *region;
-	int err;
+	int err = 0;
 
-	pthread_mutex_lock(&tr->lock);
-	err = flush(tr);
 	for (region = next_region(tr, NULL); region && !err; region = next_region(tr, region))
 		if (region->tracker->ops->relieve)
 			err = region->tracker->ops->relieve(region->tracker);
+	return err;
+}
+
+/* The flush needs memory too; what was durable before it makes room. */
+int truncate_relieve(struct truncator *tr)
+{
+	int err;
+
+	pthread_mutex_lock(&tr->lock);
+	err = relieve_all(tr);
+	if (!err)
+		err = flush(tr);
+	if (!err)
+		err = relieve_all(tr);
 	pthread_mutex_unlock(&tr->lock);
 	return err;
 }

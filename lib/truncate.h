@@ -169,8 +169,8 @@ int truncate_empty(struct truncator *tr, truncate_empty_fn *fn, void *arg);
  * truncate_relieve() - write pages whose memory can be reclaimed then
  * @tr: the truncator
  *
- * For a kernel that is short of memory: flushes the log and has the trackers write what may be
- * written.  No record is freed.
+ * For a kernel that is short of memory: has the trackers write what may be written, flushes the
+ * log, and has them write what may be written then.  No record is freed.
  *
  * Return: 0, or as truncate_log(): some pages were not written.
  */

@@ -36,7 +36,9 @@ struct fake {
 	int calls;
 	int fail_call;
 	void (*after_first)(struct fake *fake);
+	struct log *log;
 	int relieved;
+	uint64_t durable[2];	/* when it was relieved the last times */
 	int relieve_err;
 	void (*each)(struct fake *fake);
 	bool names_others;
@@ -97,8 +99,12 @@ static inline int fake_writeback(struct tracker *tracker, const uint64_t *pages,
 
 static inline int fake_relieve(struct tracker *tracker)
 {
-	to_fake(tracker)->relieved++;
-	return to_fake(tracker)->relieve_err;
+	struct fake *fake = to_fake(tracker);
+	struct log_state state;
+
+	log_state(fake->log, &state);
+	fake->durable[fake->relieved++ % 2] = state.durable;
+	return fake->relieve_err;
 }
 
 static inline void fake_close(struct tracker *tracker)
@@ -160,6 +166,7 @@ FIXTURE_SETUP(truncate)
 	self->fake = calloc(1, sizeof(*self->fake));
 	self->fake->base.ops = &fake_ops;
 	self->fake->segment = self->segment;
+	self->fake->log = self->log;
 	self->region = fake_region(self->fake, self->log);
 	self->regions.first = self->region;
 	ASSERT_EQ(0, truncator_start(&self->tr, self->log, &self->regions, 0, NULL, NULL));

@@ -57,10 +57,19 @@ TEST_F(truncate, all_regions_are_relieved_until_one_fails)
 
 	self->region->next = second;
 	ASSERT_EQ(0, truncate_relieve(&self->tr));
-	EXPECT_EQ(2, self->fake->relieved);
+	EXPECT_EQ(4, self->fake->relieved);
 	self->fake->relieve_err = -EIO;
 	EXPECT_EQ(-EIO, truncate_relieve(&self->tr));
-	EXPECT_EQ(3, self->fake->relieved);
+	EXPECT_EQ(5, self->fake->relieved);
+}
+
+/* What is durable makes room for the flush, and the flush makes more durable. */
+TEST_F(truncate, regions_are_relieved_before_and_after_the_flush)
+{
+	ASSERT_EQ(0, commit_page(self->log, self->region, self->fake, 1, 'b'));
+	ASSERT_EQ(0, truncate_relieve(&self->tr));
+	ASSERT_EQ(2, self->fake->relieved);
+	EXPECT_LT(self->fake->durable[0], self->fake->durable[1]);
 }
 
 /* struct calls - of a function that empties a log */

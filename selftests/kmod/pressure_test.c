@@ -306,7 +306,7 @@ static uint64_t now_ms(void)
 	return now.tv_sec * 1000UL + now.tv_nsec / 1000000;
 }
 
-/* Pages without owner that wait for a writeback; somebody reclaims, and what he asks for is seen. */
+/* Pages without owner that wait for a writeback; somebody reclaims and has asked for them. */
 static pid_t start_to_reclaim(FIXTURE_DATA(pressure) *self, struct client *events, uint64_t lsn)
 {
 	struct region *r = &self->r;

@@ -324,7 +324,7 @@ static size_t anonymous(void)
 	return kib << 10;
 }
 
-/* Most kernels have one page of zeros for what is only read; those of some virtual machines do not. */
+/* Most kernels have one page of zeros for what is only read, some virtual machines do not. */
 static bool has_zero_page(void)
 {
 	size_t length = GIB / 64, before = anonymous();

@@ -22,6 +22,9 @@
 /* So many jiffies at most waits whoever reclaims for the answer; it tries some hundred times. */
 #define RVMT_PRESSURE_WAIT	(HZ / 2)
 
+/* When they were last asked so many jiffies ago or less, memory is short. */
+#define RVMT_PRESSURE_LASTS	HZ
+
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U
 
@@ -44,6 +47,8 @@
 
 /* Pages written between two syncs of the segment. */
 #define RVMT_WB_SYNC		16384U
+/* ... and of how many pages of the machine one of them: nobody can reclaim them meanwhile. */
+#define RVMT_WB_SHARE		128U
 
 /* Tries to raise a word's LSN while the library changes it. */
 #define RVMT_LSN_TRIES		64U

@@ -56,9 +56,9 @@ static unsigned long count_pages(struct shrinker *shrinker, struct shrink_contro
 	return n >= file / 100 * READ_ONCE(rvmt_pressure_percent) ? n : 0;
 }
 
-bool rvmt_pressure_awaited(void)
+bool rvmt_pressure_lasts(void)
 {
-	return wq_has_sleeper(&waiting);
+	return time_before(jiffies, READ_ONCE(next_time) + RVMT_PRESSURE_LASTS);
 }
 
 void rvmt_pressure_answered(void)
@@ -94,7 +94,7 @@ static unsigned long ask(struct shrinker *shrinker, struct shrink_control *sc)
 
 int __init rvmt_pressure_init(void)
 {
-	next_time = jiffies;
+	next_time = jiffies - RVMT_PRESSURE_LASTS;
 	shrinker = rvmt_shrinker_new(count_pages, ask);
 	return shrinker ? 0 : -ENOMEM;
 }

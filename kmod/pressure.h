@@ -13,11 +13,11 @@ extern unsigned int rvmt_pressure_percent;
 int rvmt_pressure_init(void);
 
 /**
- * rvmt_pressure_awaited() - does anybody wait for pages to become clean?
+ * rvmt_pressure_lasts() - is memory short?
  *
- * Return: true if so; it may change at once.
+ * Return: true if libraries have been asked for pages not long ago.
  */
-bool rvmt_pressure_awaited(void);
+bool rvmt_pressure_lasts(void);
 
 /** rvmt_pressure_answered() - pages have become clean: whoever waits for memory tries again */
 void rvmt_pressure_answered(void);

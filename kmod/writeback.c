@@ -380,7 +380,7 @@ static void write_all(struct work *w)
 			write_chunk(w);
 		if (!w->chunk->n || w->wb->error)
 			break;
-		if (w->nr_kept == w->max_kept || rvmt_pressure_awaited())
+		if (w->nr_kept == w->max_kept || rvmt_pressure_lasts())
 			settle(w);
 	}
 	file_end_write(w->region->seg);
@@ -389,9 +389,10 @@ static void write_all(struct work *w)
 
 static int alloc_work(struct work *w)
 {
-	u64 most = w->wb->list ? w->wb->count : w->wb->last - w->wb->first + 1ULL;
+	u64 asked = w->wb->list ? w->wb->count : w->wb->last - w->wb->first + 1ULL;
+	u64 most = min_t(u64, RVMT_WB_SYNC, totalram_pages() / RVMT_WB_SHARE + 1);
 
-	w->max_kept = clamp_t(u64, most, 1, RVMT_WB_SYNC);
+	w->max_kept = clamp_t(u64, asked, 1, most);
 	w->kept = kvmalloc_array(w->max_kept, sizeof(*w->kept), GFP_KERNEL);
 	w->chunk = kvzalloc(sizeof(*w->chunk), GFP_KERNEL);
 	if (!w->kept || !w->chunk)

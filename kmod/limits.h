@@ -23,7 +23,7 @@
 #define RVMT_PRESSURE_WAIT	(HZ / 2)
 
 /* When they were last asked so many jiffies ago or less, memory is short. */
-#define RVMT_PRESSURE_LASTS	HZ
+#define RVMT_PRESSURE_LASTS	(10 * HZ)
 
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U

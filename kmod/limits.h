@@ -17,13 +17,13 @@
 #define RVMT_PRESSURE_DEFAULT	25U
 
 /* Between two times that libraries are told that memory is short. */
-#define RVMT_PRESSURE_JIFFIES	(HZ / 10)
+#define RVMT_SHORTAGE_PAUSE	(HZ / 10)
 
 /* So many jiffies at most waits whoever reclaims for the answer; it tries some hundred times. */
-#define RVMT_PRESSURE_WAIT	(HZ / 2)
+#define RVMT_SHORTAGE_WAIT	(HZ / 2)
 
 /* When they were last asked so many jiffies ago or less, memory is short. */
-#define RVMT_PRESSURE_LASTS	(10 * HZ)
+#define RVMT_SHORTAGE_LASTS	(10 * HZ)
 
 /* Free slots that keep their arena pages for the next transaction. */
 #define RVMT_RETAIN_DEFAULT	1024U

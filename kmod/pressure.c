@@ -3,11 +3,9 @@
 
 #include <linux/errno.h>
 #include <linux/init.h>
-#include <linux/jiffies.h>
 #include <linux/mm.h>
 #include <linux/sched/mm.h>
 #include <linux/swap.h>
-#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "compat.h"
@@ -15,13 +13,11 @@
 #include "pressure.h"
 #include "region.h"
 #include "request.h"
+#include "shortage.h"
 
 unsigned int rvmt_pressure_percent = RVMT_PRESSURE_DEFAULT;
 
 static struct shrinker *shrinker;
-static unsigned long next_time;		/* in jiffies; a race asks twice */
-static DECLARE_WAIT_QUEUE_HEAD(waiting);
-static atomic_t answers = ATOMIC_INIT(0);	/* times that pages have become clean */
 
 static int ask_one(struct rvmt_region *region, void *arg)
 {
@@ -56,17 +52,6 @@ static unsigned long count_pages(struct shrinker *shrinker, struct shrink_contro
 	return n >= file / 100 * READ_ONCE(rvmt_pressure_percent) ? n : 0;
 }
 
-bool rvmt_pressure_lasts(void)
-{
-	return time_before(jiffies, READ_ONCE(next_time) + RVMT_PRESSURE_LASTS);
-}
-
-void rvmt_pressure_answered(void)
-{
-	atomic_inc(&answers);
-	wake_up_all(&waiting);
-}
-
 /* Not who must not enter a file system, for instance the writeback that is the answer. */
 static bool may_wait(const struct shrink_control *sc)
 {
@@ -80,21 +65,17 @@ static bool may_wait(const struct shrink_control *sc)
  */
 static unsigned long ask(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	int seen = atomic_read(&answers);
+	int seen = rvmt_shortage_times();
 
-	if (!time_before(jiffies, READ_ONCE(next_time))) {
-		WRITE_ONCE(next_time, jiffies + RVMT_PRESSURE_JIFFIES);
+	if (rvmt_shortage_noted())
 		rvmt_request_run(&ask_work);
-	}
 	if (may_wait(sc))
-		wait_event_killable_timeout(waiting, atomic_read(&answers) != seen,
-					    RVMT_PRESSURE_WAIT);
+		rvmt_shortage_wait(seen);
 	return SHRINK_STOP;
 }
 
 int __init rvmt_pressure_init(void)
 {
-	next_time = jiffies - RVMT_PRESSURE_LASTS;
 	shrinker = rvmt_shrinker_new(count_pages, ask);
 	return shrinker ? 0 : -ENOMEM;
 }

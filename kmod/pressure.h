@@ -12,16 +12,6 @@ extern unsigned int rvmt_pressure_percent;
  */
 int rvmt_pressure_init(void);
 
-/**
- * rvmt_pressure_lasts() - is memory short?
- *
- * Return: true if libraries have been asked for pages not long ago.
- */
-bool rvmt_pressure_lasts(void);
-
-/** rvmt_pressure_answered() - pages have become clean: whoever waits for memory tries again */
-void rvmt_pressure_answered(void);
-
 /** rvmt_pressure_exit() - stop that; nothing is under way afterwards */
 void rvmt_pressure_exit(void);
 

@@ -18,8 +18,8 @@
 #include "compat.h"
 #include "event.h"
 #include "page.h"
-#include "pressure.h"
 #include "region.h"
+#include "shortage.h"
 #include "trace.h"
 #include "writeback.h"
 
@@ -368,7 +368,7 @@ static void settle(struct work *w)
 	}
 	atomic64_sub(w->nr_kept, &w->region->kept);
 	w->nr_kept = 0;
-	rvmt_pressure_answered();
+	rvmt_shortage_eased();
 }
 
 static void write_all(struct work *w)
@@ -380,7 +380,7 @@ static void write_all(struct work *w)
 			write_chunk(w);
 		if (!w->chunk->n || w->wb->error)
 			break;
-		if (w->nr_kept == w->max_kept || rvmt_pressure_lasts())
+		if (w->nr_kept == w->max_kept || rvmt_shortage_lasts())
 			settle(w);
 	}
 	file_end_write(w->region->seg);

@@ -145,7 +145,8 @@
  * Pages without owner that were not written back fill memory and cannot be
  * reclaimed.  When the kernel is short of it, RVM_TRACK_CMD_EVENT_PRESSURE is sent
  * for each region that has some, at most ten times a second; a library
- * answers by making their records durable and writing them back.
+ * answers by making their records durable and writing them back.  Whoever
+ * reclaims memory waits for that, half a second at most each time.
  *
  * DEATH
  *
@@ -362,7 +363,8 @@ enum rvm_track_end_flags {
  * @RVM_TRACK_CMD_EVENT_OVERFLOW: event; ID, PID: no slot was free
  * @RVM_TRACK_CMD_EVENT_IO_ERROR: event; ID, PID, PAGE, ERROR
  * @RVM_TRACK_CMD_EVENT_PRESSURE: event; ID, PID, COUNT of dirty pages without
- *	owner: the kernel wants memory that WRITEBACK would make free
+ *	owner and of those being written: the kernel wants memory that WRITEBACK
+ *	would make free
  * @__RVM_TRACK_CMD_MAX: one above the last
  */
 enum rvm_track_cmd {

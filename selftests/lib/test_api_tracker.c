@@ -178,7 +178,7 @@ TEST_F(unmapped, without_a_choice_a_long_region_has_the_cheaper_tracker)
 	if (tracker_expected("kmod") || !access("/sys/module/rvm_track", F_OK) ||
 	    !tracker_expected("uffd"))
 		return;
-	ASSERT_EQ(0, truncate(self->place.seg, 16L << 30));
+	ASSERT_EQ(0, truncate(self->place.seg, 2L << 30));
 	ASSERT_RVM(RVM_SUCCESS, place_map(&self->place, &self->region, 0));
 	ASSERT_RVM(RVM_SUCCESS, rvm_query_region(&self->region, &info));
 	EXPECT_TRUE(costs_of(info.why, info.tracker_name, &mine, &other)) {
